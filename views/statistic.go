@@ -1,0 +1,86 @@
+package views
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// A Statistic is what is computed from an interval's measurements and
+// compared with a target.
+//
+//	statistic     of                          unit
+//	mean          histograms, summaries       the metric's
+//	p50 … p99.9   histograms, summaries       the metric's
+//	max           histograms                  the metric's
+//	rate          histograms, summaries       measurements per second
+//	              monotonic sums              the metric's, per second
+//	error_ratio   histograms, summaries, and  ratio: failed among all
+//	              monotonic sums
+//	value         gauges, sums                the metric's
+//
+// The value of a gauge or of a sum that can fall is its level; that of a
+// monotonic sum is what the interval added.
+type Statistic string
+
+// The statistics. Any other quantile is written like these: "p97.5".
+const (
+	Mean       Statistic = "mean"
+	P50        Statistic = "p50"
+	P75        Statistic = "p75"
+	P90        Statistic = "p90"
+	P95        Statistic = "p95"
+	P99        Statistic = "p99"
+	P999       Statistic = "p99.9"
+	Max        Statistic = "max"
+	Rate       Statistic = "rate"
+	ErrorRatio Statistic = "error_ratio"
+	Value      Statistic = "value"
+)
+
+// Quantile returns the quantile, between 0 and 1, that s asks for; ok is
+// false if s is not a quantile.
+func (s Statistic) Quantile() (q float64, ok bool) {
+	digits, ok := strings.CutPrefix(string(s), "p")
+	if !ok || digits == "" || strings.Trim(digits, "0123456789.") != "" {
+		return 0, false
+	}
+	p, err := strconv.ParseFloat(digits, 64)
+	if err != nil || p <= 0 || p >= 100 {
+		return 0, false
+	}
+	return p / 100, true
+}
+
+func (s Statistic) validate() error {
+	switch s {
+	case Mean, Max, Rate, ErrorRatio, Value:
+		return nil
+	case "":
+		return fmt.Errorf("the statistic is empty")
+	}
+	if _, ok := s.Quantile(); !ok {
+		return fmt.Errorf("unknown statistic %q: want mean, p50 … p99.9, max, rate, error_ratio or value", string(s))
+	}
+	return nil
+}
+
+// defaultMinCount is the least number of measurements that make the
+// statistic worth judging.
+func (s Statistic) defaultMinCount() uint64 {
+	q, quantile := s.Quantile()
+	switch {
+	case quantile && q > 0.99:
+		return 1000
+	case quantile && q > 0.95:
+		return 100
+	case quantile, s == Mean, s == ErrorRatio:
+		return 20
+	default:
+		return 1
+	}
+}
+
+// inMetricUnit reports whether the statistic has the unit of its metric, so
+// that a target in milliseconds fits a metric in seconds.
+func (s Statistic) inMetricUnit() bool { return s != Rate && s != ErrorRatio }
