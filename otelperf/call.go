@@ -1,0 +1,61 @@
+package otelperf
+
+import "context"
+
+// Do calls fn with ctx, times it and returns its error, untouched. It records
+// exactly once, whether fn returns, panics or ends its goroutine, and leaves a
+// panic to go on as if Do were not there. A nil fn is not called: the result
+// is an error, and nothing is recorded.
+//
+// Do allocates nothing when fn succeeds. It may be nested and called
+// concurrently.
+func (o *Operation) Do(ctx context.Context, fn func(context.Context) error) (err error) {
+	if fn == nil {
+		return errNilFunction
+	}
+	if o == nil || o.off {
+		return fn(ctx)
+	}
+	t := o.begin(ctx)
+	returned := false
+	defer func() { t.finish(returned, err) }()
+	err = fn(ctx)
+	returned = true
+	return err
+}
+
+// Call is [Operation.Do] for a function that also has a result.
+func Call[T any](ctx context.Context, op *Operation, fn func(context.Context) (T, error)) (result T, err error) {
+	if fn == nil {
+		return result, errNilFunction
+	}
+	if op == nil || op.off {
+		return fn(ctx)
+	}
+	t := op.begin(ctx)
+	returned := false
+	defer func() { t.finish(returned, err) }()
+	result, err = fn(ctx)
+	returned = true
+	return result, err
+}
+
+// Wrap returns fn with every call of it timed as in [Operation.Do]. It is for
+// functions and methods that are passed on: the result has fn's own type, and
+// is as safe for concurrent use as fn is.
+func Wrap[A, R any](op *Operation, fn func(context.Context, A) (R, error)) func(context.Context, A) (R, error) {
+	if fn == nil {
+		return func(context.Context, A) (result R, err error) { return result, errNilFunction }
+	}
+	if op == nil || op.off {
+		return fn
+	}
+	return func(ctx context.Context, arg A) (result R, err error) {
+		t := op.begin(ctx)
+		returned := false
+		defer func() { t.finish(returned, err) }()
+		result, err = fn(ctx, arg)
+		returned = true
+		return result, err
+	}
+}

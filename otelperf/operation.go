@@ -1,0 +1,93 @@
+package otelperf
+
+import (
+	"context"
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+)
+
+// An Operation is something that a program does again and again and that is
+// worth timing: a search, an allocation, a query. [Recorder.Operation] makes
+// it. All methods may be called concurrently, and on a nil *Operation, where
+// what is wrapped runs and nothing is recorded.
+type Operation struct {
+	off      bool
+	attrs    attribute.Set
+	observe  []metric.ObserveOption
+	duration metric.Float64Histogram // as made, not bound
+	success  *series
+
+	mu       sync.Mutex
+	failures atomic.Pointer[failures]
+
+	// Every call writes active and reads the rest, so it has a cache line to
+	// itself.
+	_      [64]byte
+	active atomic.Int64
+	_      [56]byte
+}
+
+// unmeasured is the start of a call that only counts as active, since nobody
+// asked for durations when it began.
+const unmeasured = time.Duration(math.MinInt64)
+
+// begin counts a call as active and starts its time.
+func (o *Operation) begin(ctx context.Context) Timing {
+	o.active.Add(1)
+	if !o.success.histogram.Enabled(ctx) {
+		// The global provider is not set, or a view drops the metric.
+		return Timing{ctx: ctx, op: o, start: unmeasured}
+	}
+	return Timing{ctx: ctx, op: o, start: now()}
+}
+
+// finish ends what begin began. That returned is false means that the call is
+// being unwound, by a panic or a Goexit.
+func (t Timing) finish(returned bool, err error) {
+	if t.start == unmeasured {
+		t.op.active.Add(-1)
+		return
+	}
+	elapsed := now() - t.start
+	if returned && err == nil {
+		t.op.done(t.ctx, elapsed, t.op.success)
+		return
+	}
+	errorType := ""
+	if returned {
+		errorType = classify(t.ctx, err)
+	} else {
+		errorType = unwinding()
+	}
+	t.op.done(t.ctx, elapsed, t.op.failure(errorType))
+}
+
+// done ends a call that was active. The call leaves active before its
+// duration is recorded: a collection in between sees it in neither, and in the
+// duration the next time. The other way around, one call would be seen both
+// completed and still running, which is what a hang looks like.
+func (o *Operation) done(ctx context.Context, d time.Duration, s *series) {
+	o.active.Add(-1)
+	s.histogram.Record(ctx, seconds(clamp(d)), s.options...)
+}
+
+// Record records one operation that was measured elsewhere: that took d and
+// ended with err, nil for success. A negative d counts as zero, one of more
+// than a year as a year. ctx decides about error.type as in [Operation.Do] and
+// carries the trace for exemplars. Record does not touch the active count and
+// allocates nothing when err is nil.
+func (o *Operation) Record(ctx context.Context, d time.Duration, err error) {
+	if o == nil || o.off || !o.success.histogram.Enabled(ctx) {
+		return
+	}
+	s := o.success
+	if err != nil {
+		s = o.failure(classify(ctx, err))
+	}
+	s.histogram.Record(ctx, seconds(clamp(d)), s.options...)
+}

@@ -1,0 +1,151 @@
+package otelperf
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/metric/noop"
+)
+
+// maxOperations bounds what a Recorder holds and observes. The SDK keeps 2,000
+// series for each instrument unless told otherwise, so far more than this many
+// operations would end in its overflow series anyway.
+const maxOperations = 1000
+
+// A Recorder makes operations and reports how many calls of each are under
+// way. One is enough for a program; its methods may be called concurrently.
+// A nil *Recorder is usable: its operations run and record nothing.
+type Recorder struct {
+	instruments instruments
+	off         bool // the provider is a no-op
+	without     map[string]bool
+
+	mu         sync.Mutex
+	operations map[attribute.Distinct][]*Operation // one, but for hash collisions
+
+	// all is what the callback observes. It is replaced, never changed, so
+	// that a collection waits for nobody.
+	all atomic.Pointer[[]*Operation]
+
+	registration metric.Registration
+	unregister   sync.Once
+	closeErr     error
+}
+
+// New returns a Recorder. Its instruments are made now, so an error of the
+// meter provider shows here and not while serving. Call [Recorder.Close] when
+// the Recorder is no longer needed and the provider lives on.
+func New(opts ...Option) (*Recorder, error) {
+	cfg, err := newConfig(opts)
+	if err != nil {
+		return nil, err
+	}
+	r := &Recorder{
+		without:    cfg.without,
+		operations: make(map[attribute.Distinct][]*Operation),
+	}
+	r.all.Store(new([]*Operation))
+	if _, ok := cfg.provider.(noop.MeterProvider); ok {
+		r.off = true
+		return r, nil
+	}
+	if r.instruments, err = newInstruments(cfg.provider); err != nil {
+		return nil, err
+	}
+	r.registration, err = r.instruments.meter.RegisterCallback(r.observe, r.instruments.active)
+	if err != nil {
+		return nil, fmt.Errorf("otelperf: observing %s: %w", activeName, err)
+	}
+	return r, nil
+}
+
+// observe reports the calls under way of every operation, also zero: a
+// series that comes and goes reads as missing data. It never returns an
+// error, which would make the reader skip the whole export.
+func (r *Recorder) observe(_ context.Context, observer metric.Observer) error {
+	for _, op := range *r.all.Load() {
+		// A Timing that was ended twice must not make it negative.
+		active := max(0, op.active.Load())
+		observer.ObserveInt64(r.instruments.active, active, op.observe...)
+	}
+	return nil
+}
+
+// Operation returns the operation with this name and these attributes, the
+// same one for the same name and attributes in any order. It is meant to be
+// called once, where the program is set up, and the result kept.
+//
+// The name is one to 128 bytes of printable UTF-8 without surrounding space.
+// At most 16 attributes are taken, none twice, with keys of one to 128 bytes
+// that are not error.type and begin neither with "otel." nor with "otelperf.".
+// Their values are booleans, numbers and strings, or slices of them, of at
+// most 256 bytes when written out. A Recorder holds at most 1,000 operations.
+// Anything else is an error, and the nil *Operation that comes with it is
+// usable: its calls run and record nothing.
+func (r *Recorder) Operation(name string, attrs ...attribute.KeyValue) (*Operation, error) {
+	if err := validateName(name); err != nil {
+		return nil, err
+	}
+	if err := validateAttributes(name, attrs); err != nil {
+		return nil, err
+	}
+	if r == nil {
+		return nil, nil
+	}
+	set := attribute.NewSet(append(slices.Clone(attrs), nameKey.String(name))...)
+	id := set.Equivalent()
+
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, op := range r.operations[id] {
+		if op.attrs.Equals(&set) {
+			return op, nil
+		}
+	}
+	all := *r.all.Load()
+	if r.count() >= maxOperations {
+		return nil, fmt.Errorf("otelperf: operation %s is one too many: a Recorder holds %d", quote(name), maxOperations)
+	}
+	op := &Operation{attrs: set, off: r.off || r.without[name]}
+	if !op.off {
+		op.duration = r.instruments.duration
+		op.success = newSeries(op.duration, set)
+		op.observe = []metric.ObserveOption{metric.WithAttributeSet(set)}
+		grown := append(slices.Clone(all), op)
+		r.all.Store(&grown)
+	}
+	r.operations[id] = append(r.operations[id], op)
+	return op, nil
+}
+
+// count returns the number of operations made. It is called with mu held.
+func (r *Recorder) count() int {
+	n := 0
+	for _, ops := range r.operations {
+		n += len(ops)
+	}
+	return n
+}
+
+// Close ends the reporting of active calls. The operations can still be used
+// and record durations. Close may be called more than once and returns the
+// same each time.
+func (r *Recorder) Close() error {
+	if r == nil || r.registration == nil {
+		return nil
+	}
+	r.unregister.Do(func() {
+		if err := r.registration.Unregister(); err != nil {
+			r.closeErr = fmt.Errorf("otelperf: closing: %w", err)
+		}
+	})
+	return r.closeErr
+}
+
+var errNilFunction = errors.New("otelperf: the function to call is nil")
