@@ -45,11 +45,13 @@ func (s Statistic) Quantile() (q float64, ok bool) {
 	if !ok || digits == "" || strings.Trim(digits, "0123456789.") != "" {
 		return 0, false
 	}
-	p, err := strconv.ParseFloat(digits, 64)
-	if err != nil || p <= 0 || p >= 100 {
+	// Shifting the decimal point rounds once; dividing by 100 would round
+	// twice and make 99.9 % a little more than 0.999.
+	q, err := strconv.ParseFloat(digits+"e-2", 64)
+	if err != nil || q <= 0 || q >= 1 {
 		return 0, false
 	}
-	return p / 100, true
+	return q, true
 }
 
 func (s Statistic) validate() error {
@@ -84,3 +86,7 @@ func (s Statistic) defaultMinCount() uint64 {
 // inMetricUnit reports whether the statistic has the unit of its metric, so
 // that a target in milliseconds fits a metric in seconds.
 func (s Statistic) inMetricUnit() bool { return s != Rate && s != ErrorRatio }
+
+// ofDistribution reports whether the statistic needs more of a histogram than
+// its count.
+func (s Statistic) ofDistribution() bool { return s.inMetricUnit() && s != Value }

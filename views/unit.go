@@ -15,25 +15,28 @@ type unit struct {
 // units are those a Baseline may state. The keys are UCUM codes and what
 // people write instead.
 var units = map[string]unit{
-	"":     {"", 1},
-	"1":    {"1", 1},
-	"%":    {"1", 100},
-	"s":    {"s", 1},
-	"ms":   {"s", 1e3},
-	"us":   {"s", 1e6},
-	"µs":   {"s", 1e6},
-	"ns":   {"s", 1e9},
-	"min":  {"s", 1.0 / 60},
-	"h":    {"s", 1.0 / 3600},
-	"By":   {"By", 1},
-	"B":    {"By", 1},
-	"KiB":  {"By", 1.0 / (1 << 10)},
-	"KiBy": {"By", 1.0 / (1 << 10)},
-	"MiB":  {"By", 1.0 / (1 << 20)},
-	"MiBy": {"By", 1.0 / (1 << 20)},
-	"GiB":  {"By", 1.0 / (1 << 30)},
-	"GiBy": {"By", 1.0 / (1 << 30)},
-	"1/s":  {"1/s", 1},
+	"":      {"", 1},
+	"1":     {"1", 1},
+	"%":     {"1", 100},
+	"s":     {"s", 1},
+	"ms":    {"s", 1e3},
+	"us":    {"s", 1e6},
+	"µs":    {"s", 1e6},
+	"ns":    {"s", 1e9},
+	"min":   {"s", 1.0 / 60},
+	"h":     {"s", 1.0 / 3600},
+	"By":    {"By", 1},
+	"B":     {"By", 1},
+	"KiB":   {"By", 1.0 / (1 << 10)},
+	"KiBy":  {"By", 1.0 / (1 << 10)},
+	"MiB":   {"By", 1.0 / (1 << 20)},
+	"MiBy":  {"By", 1.0 / (1 << 20)},
+	"GiB":   {"By", 1.0 / (1 << 30)},
+	"GiBy":  {"By", 1.0 / (1 << 30)},
+	"1/s":   {"1/s", 1},
+	"By/s":  {"By/s", 1},
+	"KiB/s": {"By/s", 1.0 / (1 << 10)},
+	"MiB/s": {"By/s", 1.0 / (1 << 20)},
 }
 
 // unitFactor returns how many of u make one of its base unit.
@@ -52,4 +55,29 @@ func unitFactor(u string) (float64, error) {
 	}
 	slices.Sort(known)
 	return 0, fmt.Errorf("unknown unit %q: want one of %s", u, strings.Join(known, ", "))
+}
+
+// factor returns how many of b.Unit make one of the unit that b's statistic
+// has over a metric recorded in metricUnit.
+func (b Baseline) factor(metricUnit string) (float64, error) {
+	if b.Unit == "" || strings.HasPrefix(b.Unit, "{") {
+		return 1, nil
+	}
+	u := units[b.Unit]
+	native := metricUnit
+	switch {
+	case b.Statistic == ErrorRatio || native == "" || native == "%":
+		native = "1"
+	case b.Statistic == Rate && metricUnit == "By" && u.base == "By/s":
+		native = "By/s"
+	case b.Statistic == Rate:
+		native = "1/s" // counts, whatever they count
+	}
+	if u.base != native {
+		return 0, fmt.Errorf("the unit %q does not fit %s of %s, which is in %q", b.Unit, b.Statistic, b.Metric, native)
+	}
+	if metricUnit == "%" && b.Statistic != ErrorRatio {
+		return u.factor / 100, nil
+	}
+	return u.factor, nil
 }

@@ -1,0 +1,74 @@
+// Package views holds metric views and a processor that compares every
+// collected metric with its baseline and raises alerts before the metrics are
+// exported.
+//
+//	latency := views.Baseline{
+//		Name: "search_ms", Metric: "otelperf.operation.duration",
+//		Match:     []attribute.KeyValue{attribute.String("otelperf.operation.name", "search")},
+//		Statistic: views.P95, Target: 100, Unit: "ms",
+//	}
+//	view, err := views.For(latency)
+//	proc, err := views.NewProcessor(exporter, []views.Baseline{latency}, views.WithNotify(tell))
+//	reader := sdkmetric.NewPeriodicReader(proc)
+//	mp := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader), sdkmetric.WithView(view))
+//
+// Metrics that a [Processor] adds to each collection, in the scope
+// github.com/otelperf/otelperf-go/views:
+//
+//	name                               kind   unit          attributes
+//	otelperf.baseline.excess           gauge  1             otelperf.baseline.name, the group's
+//	otelperf.alert.active              gauge  {alert}       otelperf.baseline.name, the group's
+//	otelperf.alert.transitions         sum    {transition}  otelperf.baseline.name, otelperf.alert.state
+//	otelperf.baseline.points.rejected  sum    {data_point}  otelperf.reason
+//
+// The excess is how much worse than its target a value is, whichever side is
+// the bad one: 0.2 is 20 % worse. It is there in intervals that were judged.
+//
+// # What an evaluation means
+//
+// A baseline judges groups: the series it matches, summed by its By
+// attributes. Each interval is judged by itself; of cumulative data the
+// previous collection is subtracted. Failed calls are part of a latency, and
+// of an error ratio's denominator; a call that ended with error.type
+// "canceled", because its caller left, is no failure.
+//
+// Quantiles follow Prometheus' histogram_quantile for explicit buckets, and its
+// native histograms for exponential ones (at scale 8 at the most), so that
+// PromQL over the same data agrees. They are then limited to the extremes that
+// are known of the interval.
+//
+// An interval with fewer measurements than MinCount says nothing. Rates, and
+// whatever is worse when it is lower, need half an interval of time and begin
+// with the second one.
+//
+// Calls in flight that outlast an interval in which none completed breach a
+// latency baseline that is shorter than the interval. Where nothing was
+// measured and no call is in flight, three intervals make a silence, and
+// NoData decides.
+//
+// # Cardinality
+//
+// The metrics about baselines have one series for each baseline and group. A
+// Processor holds up to 10,000 groups of a baseline and 100,000 series of a
+// judged metric; what is over that is counted as rejected. Metrics without a
+// baseline cost one map lookup a collection. Series and groups that stop
+// reporting are forgotten.
+//
+// # Panics and errors
+//
+// Nothing here panics on bad data: a point with buckets that do not fit, a
+// value that is no number or a second point of one series is left out of the
+// judgement and counted in otelperf.baseline.points.rejected. The collection
+// is exported as it came in any case. Invalid baselines are errors of the
+// constructors; a baseline that turns out not to fit its metric, or that
+// nothing matches for three intervals, is reported once to the error handler.
+//
+// # Concurrency
+//
+// Everything may be used concurrently. Alerts are told one after the other.
+//
+// # Cost
+//
+// See the benchmarks beside the code: in a steady state an evaluation
+// allocates nothing.
+package views

@@ -1,0 +1,228 @@
+package views
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/instrumentation"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+
+	"github.com/otelperf/otelperf-go/internal/version"
+)
+
+const (
+	keyState  = attribute.Key("otelperf.alert.state")
+	keyReason = attribute.Key("otelperf.reason")
+)
+
+// scopeName is the instrumentation scope of the metrics about baselines.
+const scopeName = "github.com/otelperf/otelperf-go/views"
+
+// A report builds the metrics that go out with a collection. Its buffers are
+// reused, as the collection's are, and are good until the next one.
+type report struct {
+	started  time.Time
+	previous time.Time // of the last report: where a delta begins
+	delta    bool
+	sent     map[string]int64 // rejected points, as last reported by a delta
+
+	rm          metricdata.ResourceMetrics
+	metrics     []metricdata.Metrics
+	excess      []metricdata.DataPoint[float64]
+	active      []metricdata.DataPoint[int64]
+	transitions []metricdata.DataPoint[int64]
+	rejected    []metricdata.DataPoint[int64]
+
+	// The points as aggregations, kept because making one allocates.
+	excessData, activeData, transitionsData, rejectedData metricdata.Aggregation
+}
+
+func (o *report) init(now time.Time, t metricdata.Temporality) {
+	o.started = now
+	o.delta = t == metricdata.DeltaTemporality
+	o.sent = make(map[string]int64)
+}
+
+// build returns rm with the metrics about e's baselines added in a scope of
+// their own. rm itself is not touched; if there is nothing to add it is
+// returned as it is.
+func (o *report) build(rm *metricdata.ResourceMetrics, e *evaluator) *metricdata.ResourceMetrics {
+	o.points(e)
+	o.metrics = o.metrics[:0]
+	if len(o.excess) > 0 {
+		o.metrics = append(o.metrics, metricdata.Metrics{
+			Name:        "otelperf.baseline.excess",
+			Description: "How much worse than its target a baseline's value is: 0.2 is 20 % worse.",
+			Unit:        "1",
+			Data:        gauge(&o.excessData, o.excess),
+		})
+	}
+	if len(o.active) > 0 {
+		o.metrics = append(o.metrics, metricdata.Metrics{
+			Name:        "otelperf.alert.active",
+			Description: "Whether the baseline's alert is firing: 1 or 0.",
+			Unit:        "{alert}",
+			Data:        gauge(&o.activeData, o.active),
+		})
+	}
+	if len(o.transitions) > 0 {
+		o.metrics = append(o.metrics, metricdata.Metrics{
+			Name:        "otelperf.alert.transitions",
+			Description: "How often the baseline's alerts fired and resolved.",
+			Unit:        "{transition}",
+			Data:        o.sum(&o.transitionsData, o.transitions),
+		})
+	}
+	if len(o.rejected) > 0 {
+		o.metrics = append(o.metrics, metricdata.Metrics{
+			Name:        "otelperf.baseline.points.rejected",
+			Description: "Data points of judged metrics that could not be used.",
+			Unit:        "{data_point}",
+			Data:        o.sum(&o.rejectedData, o.rejected),
+		})
+	}
+	o.previous = e.now
+	if len(o.metrics) == 0 {
+		return rm
+	}
+	return o.attach(rm)
+}
+
+// gauge returns the points as an aggregation: the kept one if it has the very
+// same slice, as in a steady state it has.
+func gauge[N int64 | float64](kept *metricdata.Aggregation, points []metricdata.DataPoint[N]) metricdata.Aggregation {
+	if g, ok := (*kept).(metricdata.Gauge[N]); !ok || !same(g.DataPoints, points) {
+		*kept = metricdata.Gauge[N]{DataPoints: points}
+	}
+	return *kept
+}
+
+func (o *report) sum(kept *metricdata.Aggregation, points []metricdata.DataPoint[int64]) metricdata.Aggregation {
+	if s, ok := (*kept).(metricdata.Sum[int64]); !ok || !same(s.DataPoints, points) {
+		t := metricdata.CumulativeTemporality
+		if o.delta {
+			t = metricdata.DeltaTemporality
+		}
+		*kept = metricdata.Sum[int64]{DataPoints: points, Temporality: t, IsMonotonic: true}
+	}
+	return *kept
+}
+
+// same reports whether a and b, which are not empty, are one slice.
+func same[T any](a, b []T) bool { return len(a) == len(b) && &a[0] == &b[0] }
+
+// points fills the data points from the state after an evaluation.
+func (o *report) points(e *evaluator) {
+	o.excess, o.active = o.excess[:0], o.active[:0]
+	o.transitions, o.rejected = o.transitions[:0], o.rejected[:0]
+	for _, r := range e.rules {
+		if r.superseded || r.Observed() {
+			continue
+		}
+		for _, g := range r.order {
+			o.group(g, e.now)
+		}
+	}
+	start := o.started
+	if o.delta && !o.previous.IsZero() {
+		start = o.previous
+	}
+	for _, c := range e.tally {
+		v := c.total
+		if o.delta {
+			v, c.sent = c.total-c.sent, c.total
+			if v == 0 {
+				continue
+			}
+		}
+		o.transitions = append(o.transitions, metricdata.DataPoint[int64]{
+			Attributes: c.attrs, StartTime: start, Time: e.now, Value: v,
+		})
+	}
+	for reason, total := range e.rejected {
+		v := total
+		if o.delta {
+			v, o.sent[reason] = total-o.sent[reason], total
+			if v == 0 {
+				continue
+			}
+		}
+		o.rejected = append(o.rejected, metricdata.DataPoint[int64]{
+			Attributes: attribute.NewSet(keyReason.String(reason)), StartTime: start, Time: e.now, Value: v,
+		})
+	}
+	if len(o.rejected) > 1 { // maps have no order, exports should
+		slices.SortFunc(o.rejected, func(a, b metricdata.DataPoint[int64]) int {
+			x, _ := a.Attributes.Value(keyReason)
+			y, _ := b.Attributes.Value(keyReason)
+			return strings.Compare(x.AsString(), y.AsString())
+		})
+	}
+}
+
+func (o *report) group(g *group, now time.Time) {
+	if g.lastData.IsZero() {
+		return
+	}
+	if g.judged {
+		if x, ok := g.rule.Excess(g.last.value * g.rule.factor); ok && !math.IsNaN(x) && !math.IsInf(x, 0) {
+			o.excess = append(o.excess, metricdata.DataPoint[float64]{Attributes: g.reported, Time: now, Value: x})
+		}
+	}
+	var firing int64
+	if g.life.state == Firing {
+		firing = 1
+	}
+	o.active = append(o.active, metricdata.DataPoint[int64]{Attributes: g.reported, Time: now, Value: firing})
+}
+
+// attach returns a copy of rm, as deep as needed, with o.metrics in our scope.
+// A Processor before this one used the same scope: then they share it, metric
+// by metric, because a batch must not hold a scope or a metric twice.
+func (o *report) attach(rm *metricdata.ResourceMetrics) *metricdata.ResourceMetrics {
+	scope := instrumentation.Scope{Name: scopeName, Version: version.Version, SchemaURL: semconv.SchemaURL}
+	o.rm.Resource = rm.Resource
+	o.rm.ScopeMetrics = append(o.rm.ScopeMetrics[:0], rm.ScopeMetrics...)
+	for i := range o.rm.ScopeMetrics {
+		sm := &o.rm.ScopeMetrics[i]
+		if sm.Scope == scope {
+			sm.Metrics = merge(sm.Metrics, o.metrics)
+			return &o.rm
+		}
+	}
+	o.rm.ScopeMetrics = append(o.rm.ScopeMetrics, metricdata.ScopeMetrics{Scope: scope, Metrics: o.metrics})
+	return &o.rm
+}
+
+// merge returns the metrics of both, those of one name joined. It copies what
+// it changes.
+func merge(theirs, ours []metricdata.Metrics) []metricdata.Metrics {
+	out := slices.Clone(theirs)
+	for _, m := range ours {
+		i := slices.IndexFunc(out, func(t metricdata.Metrics) bool { return t.Name == m.Name })
+		if i < 0 {
+			out = append(out, m)
+			continue
+		}
+		switch data := m.Data.(type) {
+		case metricdata.Gauge[float64]:
+			if t, ok := out[i].Data.(metricdata.Gauge[float64]); ok {
+				out[i].Data = metricdata.Gauge[float64]{DataPoints: slices.Concat(t.DataPoints, data.DataPoints)}
+			}
+		case metricdata.Gauge[int64]:
+			if t, ok := out[i].Data.(metricdata.Gauge[int64]); ok {
+				out[i].Data = metricdata.Gauge[int64]{DataPoints: slices.Concat(t.DataPoints, data.DataPoints)}
+			}
+		case metricdata.Sum[int64]:
+			if t, ok := out[i].Data.(metricdata.Sum[int64]); ok {
+				data.DataPoints = slices.Concat(t.DataPoints, data.DataPoints)
+				out[i].Data = data
+			}
+		}
+	}
+	return out
+}

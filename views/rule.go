@@ -1,0 +1,185 @@
+package views
+
+import (
+	"slices"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+)
+
+const (
+	// keyBaseline names the baseline on the metrics that judging produces.
+	keyBaseline = attribute.Key("otelperf.baseline.name")
+	// keyOverflow marks the series that takes what is over the SDK's
+	// cardinality limit.
+	keyOverflow = attribute.Key("otel.metric.overflow")
+	// errorCanceled is the error.type of a call whose caller left: it is part
+	// of the latency and of the denominator, and no failure.
+	errorCanceled = "canceled"
+)
+
+// An aggregation is how a metric's points have to be read.
+type aggregation uint8
+
+const (
+	aggLevel        aggregation = 1 << iota // a gauge, or a sum that can fall
+	aggIncrease                             // a monotonic sum
+	aggDistribution                         // a histogram of either kind
+	aggSummary
+)
+
+// supports returns the aggregations that s can be computed from.
+func (s Statistic) supports() aggregation {
+	switch s {
+	case Value:
+		return aggLevel | aggIncrease
+	case Rate, ErrorRatio:
+		return aggIncrease | aggDistribution | aggSummary
+	case Max:
+		return aggDistribution
+	default:
+		return aggDistribution | aggSummary
+	}
+}
+
+// A rule is a baseline, ready to be judged: levels in the metric's own unit
+// and the groups that exist.
+type rule struct {
+	Baseline
+	quantile float64 // 0 if the statistic is none
+	needed   uint64  // measurements that make an interval count
+
+	// unit, factor and the levels below are known once a series was seen.
+	unit      string
+	bound     bool // unit is set
+	factor    float64
+	threshold float64
+	clear     float64
+
+	metric *metric
+	groups map[attribute.Distinct]*group
+	order  []*group // by first appearance: a stable order for reports
+
+	latency    bool      // calls in flight can breach it
+	coarse     bool      // calls in flight are counted without the By attributes
+	matched    bool      // a series was seen
+	superseded bool      // the metric named by Unless was seen
+	incomplete bool      // the metric's overflow series grew in this interval
+	warned     bool      // a problem with it was reported
+	since      time.Time // of the first evaluation
+}
+
+func newRule(b Baseline) *rule {
+	b.Match, b.By = slices.Clone(b.Match), slices.Clone(b.By)
+	q, _ := b.Statistic.Quantile()
+	r := &rule{
+		Baseline: b,
+		quantile: q,
+		needed:   b.minCount(),
+		groups:   make(map[attribute.Distinct]*group),
+	}
+	return r
+}
+
+// bind fixes the unit that the metric has. A metric of another unit under the
+// same name cannot be summed with it.
+func (r *rule) bind(metricUnit string) error {
+	if r.bound && r.unit == metricUnit {
+		return nil
+	}
+	factor, err := r.Baseline.factor(metricUnit)
+	if err != nil {
+		return err
+	}
+	if r.bound && factor != r.factor {
+		return errUnitChanged
+	}
+	r.bound, r.unit, r.factor = true, metricUnit, factor
+	// Dividing the finished level is what Monitor.Record does to a value, so
+	// that a value of exactly 120 % is exactly at the threshold.
+	r.threshold, r.clear = r.Threshold()/factor, r.Clear()/factor
+	return nil
+}
+
+// matches reports whether a series with these attributes is judged.
+func (r *rule) matches(attrs *attribute.Set) bool {
+	for _, kv := range r.Match {
+		if v, ok := attrs.Value(kv.Key); !ok || v != kv.Value {
+			return false
+		}
+	}
+	return true
+}
+
+// byAttribute reports whether the rule tells series apart at all. Such a rule
+// cannot know what the overflow series hides.
+func (r *rule) byAttribute() bool { return len(r.Match)+len(r.By) > 0 }
+
+// groupKey returns the attributes of the group that attrs belongs to.
+func (r *rule) groupKey(attrs *attribute.Set) attribute.Set {
+	if len(r.By) == 0 {
+		return *attribute.EmptySet()
+	}
+	kvs := make([]attribute.KeyValue, 0, len(r.By))
+	for _, k := range r.By {
+		if v, ok := attrs.Value(k); ok {
+			kvs = append(kvs, attribute.KeyValue{Key: k, Value: v})
+		}
+	}
+	return attribute.NewSet(kvs...)
+}
+
+// group returns the group of attrs, made if it is new; nil if there are too
+// many.
+func (r *rule) group(attrs *attribute.Set) *group {
+	key := r.groupKey(attrs)
+	if g, ok := r.groups[key.Equivalent()]; ok {
+		return g
+	}
+	if len(r.groups) >= maxGroups {
+		return nil
+	}
+	g := newGroup(r, key)
+	r.groups[key.Equivalent()] = g
+	r.order = append(r.order, g)
+	return g
+}
+
+// forget drops groups that no series feeds and that nobody waits for.
+func (r *rule) forget() {
+	r.order = slices.DeleteFunc(r.order, func(g *group) bool {
+		if g.refs > 0 || !g.idle() {
+			return false
+		}
+		delete(r.groups, g.attrs.Equivalent())
+		return true
+	})
+}
+
+// over reports whether v is beyond a level; levels and v are in the metric's
+// unit.
+func (r *rule) over(v, level float64) bool {
+	if r.Direction == LowerIsWorse {
+		return v < level
+	}
+	return v > level
+}
+
+// failed reports whether the measurements of a series are failures. A server
+// instrumentation that knows no error.type tells them by the status.
+func failed(metric string, attrs *attribute.Set) bool {
+	if v, ok := attrs.Value(semconv.ErrorTypeKey); ok {
+		return v.AsString() != errorCanceled
+	}
+	if metric != "http.server.request.duration" {
+		return false
+	}
+	code, ok := attrs.Value(semconv.HTTPResponseStatusCodeKey)
+	return ok && code.AsInt64() >= 500
+}
+
+func isOverflow(attrs *attribute.Set) bool {
+	v, ok := attrs.Value(keyOverflow)
+	return ok && v.AsBool()
+}
