@@ -1,0 +1,56 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+)
+
+// inactive are the keys whose feature is not built yet. A row goes when its
+// feature comes.
+var inactive = []struct {
+	key    string
+	active func(*Config) bool // whether its value asks for the feature
+}{
+	{"monitoring.metrics_retention_hours", func(c *Config) bool { return c.Monitoring.Retention > 0 }},
+	{"monitoring.sample_rate", func(*Config) bool { return true }},
+	{"monitoring.cpu_profiling", func(c *Config) bool { return c.Monitoring.CPUProfiling }},
+	{"monitoring.hot_road", func(c *Config) bool { return c.Monitoring.HotRoad }},
+	{"alerting.evidence", func(c *Config) bool { return c.Alerting.Evidence }},
+	{"alerting.state_file", func(c *Config) bool { return c.Alerting.StateFile != "" }},
+	{"output.metrics_file", func(c *Config) bool { return c.Output.MetricsFile != "" }},
+	{"output.profiling_file", func(c *Config) bool { return c.Output.ProfilingFile != "" }},
+}
+
+// Inactive returns the keys that were set to something that this version
+// accepts and does not do yet, in the order of [Keys].
+func (c *Config) Inactive() []string {
+	var keys []string
+	for _, k := range inactive {
+		if c.IsSet(k.key) && k.active(c) {
+			keys = append(keys, k.key)
+		}
+	}
+	if slices.Contains(c.Export.Names, "file") {
+		keys = append(keys, "export.exporters: file")
+	}
+	return keys
+}
+
+// Warnings returns what is allowed and most likely not meant, one line each.
+func (c *Config) Warnings() []string {
+	var all []string
+	placed, err := c.resolve()
+	if err != nil {
+		return nil
+	}
+	for _, p := range placed {
+		switch {
+		case p.Observed() || p.Statistic == "value" && p.Metric != memoryUsage && p.Metric != cpuUtilization:
+		case p.off:
+			all = append(all, fmt.Sprintf("%s is not judged: a switch in [metrics] or monitoring.memory_tracking turns it off", p.title()))
+		case p.Unit == "%" && (p.Statistic == "error_ratio" || p.Metric == cpuUtilization) && p.Threshold() >= 100:
+			all = append(all, fmt.Sprintf("%s alerts above %s %%, which is never reached", p.title(), number(p.Threshold())))
+		}
+	}
+	return all
+}
