@@ -1,6 +1,11 @@
 package otelperf
 
-import "context"
+import (
+	"context"
+	"errors"
+)
+
+var errNilFunction = errors.New("otelperf: the function to call is nil")
 
 // Do calls fn with ctx, times it and returns its error, untouched. It records
 // exactly once, whether fn returns, panics or ends its goroutine, and leaves a
@@ -13,7 +18,7 @@ func (o *Operation) Do(ctx context.Context, fn func(context.Context) error) (err
 	if fn == nil {
 		return errNilFunction
 	}
-	if o == nil || o.off {
+	if o == nil || !o.on {
 		return fn(ctx)
 	}
 	t := o.begin(ctx)
@@ -29,7 +34,7 @@ func Call[T any](ctx context.Context, op *Operation, fn func(context.Context) (T
 	if fn == nil {
 		return result, errNilFunction
 	}
-	if op == nil || op.off {
+	if op == nil || !op.on {
 		return fn(ctx)
 	}
 	t := op.begin(ctx)
@@ -47,7 +52,7 @@ func Wrap[A, R any](op *Operation, fn func(context.Context, A) (R, error)) func(
 	if fn == nil {
 		return func(context.Context, A) (result R, err error) { return result, errNilFunction }
 	}
-	if op == nil || op.off {
+	if op == nil || !op.on {
 		return fn
 	}
 	return func(ctx context.Context, arg A) (result R, err error) {

@@ -60,9 +60,9 @@
 // is longer than 128 bytes or not printable, nor is a panic of it let through;
 // the name of the type takes its place. An error may call itself "canceled".
 //
-// Nothing here panics, also when it is misused: a nil Recorder, Operation or
-// Counter and a zero Timing do nothing but run what they are given, and a nil
-// function gives an error. A constructor reports what is wrong as an error.
+// Nothing here panics, also when it is misused: a nil or zero Recorder,
+// Operation or Timing does nothing but run what it is given, and a nil function
+// gives an error. A constructor reports what is wrong as an error.
 //
 // # Concurrency
 //

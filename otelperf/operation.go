@@ -13,10 +13,10 @@ import (
 
 // An Operation is something that a program does again and again and that is
 // worth timing: a search, an allocation, a query. [Recorder.Operation] makes
-// it. All methods may be called concurrently, and on a nil *Operation, where
-// what is wrapped runs and nothing is recorded.
+// it. All methods may be called concurrently, and on a nil or zero Operation,
+// where what is wrapped runs and nothing is recorded.
 type Operation struct {
-	off      bool
+	on       bool
 	attrs    attribute.Set
 	observe  []metric.ObserveOption
 	duration metric.Float64Histogram // as made, not bound
@@ -82,7 +82,7 @@ func (o *Operation) done(ctx context.Context, d time.Duration, s *series) {
 // carries the trace for exemplars. Record does not touch the active count and
 // allocates nothing when err is nil.
 func (o *Operation) Record(ctx context.Context, d time.Duration, err error) {
-	if o == nil || o.off || !o.success.histogram.Enabled(ctx) {
+	if o == nil || !o.on || !o.success.histogram.Enabled(ctx) {
 		return
 	}
 	s := o.success

@@ -2,7 +2,6 @@ package otelperf
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -20,14 +19,15 @@ const maxOperations = 1000
 
 // A Recorder makes operations and reports how many calls of each are under
 // way. One is enough for a program; its methods may be called concurrently.
-// A nil *Recorder is usable: its operations run and record nothing.
+// A nil or zero Recorder is usable: its operations run and record nothing.
 type Recorder struct {
 	instruments instruments
-	off         bool // the provider is a no-op
+	on          bool // false if the provider is a no-op
 	without     map[string]bool
 
 	mu         sync.Mutex
 	operations map[attribute.Distinct][]*Operation // one, but for hash collisions
+	made       int
 
 	// all is what the callback observes. It is replaced, never changed, so
 	// that a collection waits for nobody.
@@ -46,15 +46,11 @@ func New(opts ...Option) (*Recorder, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Recorder{
-		without:    cfg.without,
-		operations: make(map[attribute.Distinct][]*Operation),
-	}
-	r.all.Store(new([]*Operation))
 	if _, ok := cfg.provider.(noop.MeterProvider); ok {
-		r.off = true
-		return r, nil
+		return &Recorder{}, nil
 	}
+	r := &Recorder{on: true, without: cfg.without}
+	r.all.Store(new([]*Operation))
 	if r.instruments, err = newInstruments(cfg.provider); err != nil {
 		return nil, err
 	}
@@ -108,29 +104,24 @@ func (r *Recorder) Operation(name string, attrs ...attribute.KeyValue) (*Operati
 			return op, nil
 		}
 	}
-	all := *r.all.Load()
-	if r.count() >= maxOperations {
+	if r.made >= maxOperations {
 		return nil, fmt.Errorf("otelperf: operation %s is one too many: a Recorder holds %d", quote(name), maxOperations)
 	}
-	op := &Operation{attrs: set, off: r.off || r.without[name]}
-	if !op.off {
+	op := &Operation{attrs: set}
+	if r.on && !r.without[name] {
+		op.on = true
 		op.duration = r.instruments.duration
 		op.success = newSeries(op.duration, set)
 		op.observe = []metric.ObserveOption{metric.WithAttributeSet(set)}
-		grown := append(slices.Clone(all), op)
-		r.all.Store(&grown)
+		all := append(slices.Clone(*r.all.Load()), op)
+		r.all.Store(&all)
+	}
+	if r.operations == nil {
+		r.operations = make(map[attribute.Distinct][]*Operation)
 	}
 	r.operations[id] = append(r.operations[id], op)
+	r.made++
 	return op, nil
-}
-
-// count returns the number of operations made. It is called with mu held.
-func (r *Recorder) count() int {
-	n := 0
-	for _, ops := range r.operations {
-		n += len(ops)
-	}
-	return n
 }
 
 // Close ends the reporting of active calls. The operations can still be used
@@ -147,5 +138,3 @@ func (r *Recorder) Close() error {
 	})
 	return r.closeErr
 }
-
-var errNilFunction = errors.New("otelperf: the function to call is nil")

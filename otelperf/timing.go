@@ -29,7 +29,7 @@ type Timing struct {
 // ctx decides about error.type and carries the trace for exemplars, as in
 // [Operation.Do].
 func (o *Operation) Start(ctx context.Context) Timing {
-	if o == nil || o.off {
+	if o == nil || !o.on {
 		return Timing{}
 	}
 	return o.begin(ctx)
