@@ -1,0 +1,77 @@
+package middleware
+
+import (
+	"maps"
+	"sync"
+	"sync/atomic"
+
+	"go.opentelemetry.io/otel/metric"
+)
+
+// oneStream is one open stream in an activeCell's count, whose lower half
+// counts the requests.
+const oneStream = 1 << 32
+
+// An activeCell counts the requests of one combination of attributes that have
+// begun and not ended, and those among them that are streams. Both share one
+// word, so that a collection never sees the end of a stream in one of them only:
+// active requests less streams is what may be hanging.
+type activeCell struct {
+	count atomic.Int64
+	_     [56]byte // a cache line of its own
+	opts  []metric.ObserveOption
+}
+
+func (c *activeCell) enter()      { c.count.Add(1) }
+func (c *activeCell) openStream() { c.count.Add(oneStream) }
+
+// leave ends a request. It is called before the duration is recorded: a
+// collection in between sees a request that is neither active nor counted, which
+// nobody takes for one that hangs.
+func (c *activeCell) leave(stream bool) {
+	if stream {
+		c.count.Add(-1 - oneStream)
+		return
+	}
+	c.count.Add(-1)
+}
+
+// load returns the number of active requests and the streams among them.
+func (c *activeCell) load() (active, streams int64) {
+	n := c.count.Load()
+	return n & (oneStream - 1), n >> 32
+}
+
+// activeCells holds one cell for each combination that was ever seen. The keys
+// are made of bounded values only, so the table needs no limit of its own.
+type activeCells[K comparable] struct {
+	cells atomic.Pointer[map[K]*activeCell]
+	make  func(K) *activeCell
+	mu    sync.Mutex
+}
+
+func newActiveCells[K comparable](build func(K) *activeCell) *activeCells[K] {
+	t := &activeCells[K]{make: build}
+	t.cells.Store(&map[K]*activeCell{})
+	return t
+}
+
+func (t *activeCells[K]) get(k K) *activeCell {
+	if c := (*t.cells.Load())[k]; c != nil {
+		return c
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	old := *t.cells.Load()
+	if c := old[k]; c != nil {
+		return c
+	}
+	c := t.make(k)
+	grown := maps.Clone(old)
+	grown[k] = c
+	t.cells.Store(&grown)
+	return c
+}
+
+// all returns the cells for a collection. It must not be changed.
+func (t *activeCells[K]) all() map[K]*activeCell { return *t.cells.Load() }

@@ -1,0 +1,151 @@
+package middleware_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"sort"
+	"strings"
+	"testing"
+
+	"go.opentelemetry.io/otel/attribute"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+
+	"github.com/otelperf/otelperf-go/middleware"
+)
+
+// A meter collects what a Middleware or a Transport records.
+type meter struct {
+	t        testing.TB
+	reader   *sdkmetric.ManualReader
+	provider *sdkmetric.MeterProvider
+}
+
+func newMeter(t testing.TB, opts ...sdkmetric.Option) *meter {
+	t.Helper()
+	m := &meter{t: t, reader: sdkmetric.NewManualReader()}
+	m.provider = sdkmetric.NewMeterProvider(append(opts, sdkmetric.WithReader(m.reader))...)
+	t.Cleanup(func() {
+		if err := m.provider.Shutdown(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return m
+}
+
+// server returns a Middleware that reports to m.
+func (m *meter) server(opts ...middleware.Option) *middleware.Middleware {
+	m.t.Helper()
+	mw, err := middleware.New(append(opts, middleware.WithMeterProvider(m.provider))...)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return mw
+}
+
+// collect returns the metrics by name.
+func (m *meter) collect() map[string]metricdata.Metrics {
+	m.t.Helper()
+	var rm metricdata.ResourceMetrics
+	if err := m.reader.Collect(context.Background(), &rm); err != nil {
+		m.t.Fatal(err)
+	}
+	byName := make(map[string]metricdata.Metrics)
+	for _, sm := range rm.ScopeMetrics {
+		for _, mm := range sm.Metrics {
+			byName[mm.Name] = mm
+		}
+	}
+	return byName
+}
+
+// A sample is a series in a form that tests can print and compare: its
+// attributes as key=value, sorted, and its count (of a histogram) or value.
+type sample struct {
+	attrs string
+	n     int64
+	sum   float64
+}
+
+// samples returns the series of a metric, sorted by their attributes.
+func (m *meter) samples(name string) []sample {
+	m.t.Helper()
+	return samplesOf(m.t, m.collect()[name])
+}
+
+func samplesOf(t testing.TB, mm metricdata.Metrics) []sample {
+	t.Helper()
+	var out []sample
+	switch d := mm.Data.(type) {
+	case nil:
+	case metricdata.Histogram[float64]:
+		for _, p := range d.DataPoints {
+			out = append(out, sample{encode(p.Attributes), int64(p.Count), p.Sum})
+		}
+	case metricdata.Histogram[int64]:
+		for _, p := range d.DataPoints {
+			out = append(out, sample{encode(p.Attributes), int64(p.Count), float64(p.Sum)})
+		}
+	case metricdata.Sum[int64]:
+		for _, p := range d.DataPoints {
+			out = append(out, sample{encode(p.Attributes), p.Value, float64(p.Value)})
+		}
+	default:
+		t.Fatalf("unexpected data %T of %s", d, mm.Name)
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].attrs < out[j].attrs })
+	return out
+}
+
+func encode(set attribute.Set) string {
+	var parts []string
+	for _, kv := range set.ToSlice() {
+		parts = append(parts, fmt.Sprintf("%s=%s", kv.Key, kv.Value.String()))
+	}
+	return strings.Join(parts, " ")
+}
+
+// durations returns the request durations of the server as "attributes ×count".
+func (m *meter) durations() []string {
+	m.t.Helper()
+	var out []string
+	for _, s := range m.samples("http.server.request.duration") {
+		out = append(out, fmt.Sprintf("%s ×%d", s.attrs, s.n))
+	}
+	return out
+}
+
+// only returns the attributes of the one request that was measured.
+func (m *meter) only() map[string]string {
+	m.t.Helper()
+	all := m.samples("http.server.request.duration")
+	if len(all) != 1 || all[0].n != 1 {
+		m.t.Fatalf("got %v, want one request", all)
+	}
+	attrs := make(map[string]string)
+	for part := range strings.SplitSeq(all[0].attrs, " ") {
+		k, v, _ := strings.Cut(part, "=")
+		attrs[k] = v
+	}
+	return attrs
+}
+
+// serve sends one request through a handler.
+func serve(h http.Handler, method, target string) *httptest.ResponseRecorder {
+	rec := httptest.NewRecorder()
+	h.ServeHTTP(rec, httptest.NewRequest(method, target, nil))
+	return rec
+}
+
+// wantAttrs compares some attributes; an empty value means that there is none.
+func wantAttrs(t testing.TB, got map[string]string, want ...string) {
+	t.Helper()
+	for _, w := range want {
+		k, v, _ := strings.Cut(w, "=")
+		if got[k] != v {
+			t.Errorf("%s = %q, want %q (of %v)", k, got[k], v, got)
+		}
+	}
+}

@@ -1,0 +1,170 @@
+package middleware
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	"go.opentelemetry.io/otel/metric/noop"
+)
+
+// A Middleware measures the requests of net/http servers. Make one per server
+// with [New] and wrap as many handlers with it as needed: all of them share its
+// instruments, its table of series and its limits.
+//
+// All methods may be called concurrently. A nil *Middleware measures nothing:
+// its Handler returns the handler as it is.
+type Middleware struct {
+	config
+	methods     methodSet
+	hosts       *serverNames
+	instruments serverInstruments
+	series      *seriesTable[serverKey]
+	routes      *nameTable
+	joins       *joinTable
+	active      *activeCells[serverActiveKey]
+	overflow    [schemeOther + 1][2]*series // by scheme and whether the request failed
+	dropped     droppedCounts
+	shape       shapeCache
+	off         bool
+}
+
+// New returns a Middleware. Without options it reports to the global
+// MeterProvider, also when that one is set later.
+//
+// The error joins everything that was wrong with the options and whatever the
+// MeterProvider said when it was asked for the instruments.
+func New(opts ...Option) (*Middleware, error) {
+	c, err := newConfig(serverSide, opts)
+	if err != nil {
+		return nil, err
+	}
+	methods, err := knownMethods()
+	if err != nil {
+		return nil, err
+	}
+	hosts, err := newServerNames(c.servers)
+	if err != nil {
+		return nil, err
+	}
+	m := &Middleware{
+		config:  c,
+		methods: methods,
+		hosts:   hosts,
+		routes:  newNameTable(c.routeLimit),
+		joins:   newJoinTable(c.routeLimit),
+	}
+	if _, ok := c.provider.(noop.MeterProvider); ok {
+		m.off = true
+		return m, nil
+	}
+	m.active = newActiveCells(m.newActiveCell)
+	m.series = newSeriesTable(c.seriesLimit, m.newSeries)
+	if err := m.instruments.init(m); err != nil {
+		return nil, errors.Join(fmt.Errorf("middleware: %w", err), m.Close())
+	}
+	m.overflow = m.newOverflow()
+	return m, nil
+}
+
+// Close ends the observation of http.server.active_requests and of the other
+// observable instruments: they are gone from the next collection on. Durations
+// and sizes are still recorded for requests that are served after Close. It may
+// be called more than once.
+func (m *Middleware) Close() error {
+	if m == nil {
+		return nil
+	}
+	return m.instruments.close()
+}
+
+// Handler returns a handler that measures each request and passes it to next.
+//
+// It costs one allocation for a request, the ResponseWriter that next gets: a
+// writer with exactly the optional interfaces of the one that the server gave,
+// and an Unwrap method for [http.ResponseController]. What next does is left as
+// it is: its panics go on with their value and their trace, and its calls of
+// the ResponseWriter reach the server unchanged.
+//
+// A Middleware that reports to a no-op MeterProvider returns next itself.
+func (m *Middleware) Handler(next http.Handler) http.Handler {
+	if m == nil || m.off {
+		return next
+	}
+	return &handler{m: m, next: next}
+}
+
+// handler is what [Middleware.Handler] returns.
+type handler struct {
+	m    *Middleware
+	next http.Handler
+}
+
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	m := h.m
+	if m.filter != nil && !m.filter(r) {
+		h.next.ServeHTTP(w, r)
+		return
+	}
+	rw := &response{w: w, m: m, r: r}
+	rw.begin()
+	inner := r
+	if m.bodySizes && r.Body != nil && r.Body != http.NoBody {
+		rw.body = r.Body
+		r.Body = requestBody{rw}
+	}
+	if m.contextLabels {
+		inner = withResponse(r, rw)
+	}
+	completed := false
+	defer func() {
+		if inner != r {
+			handBack(r, inner)
+		}
+		rw.finish(completed)
+	}()
+	h.next.ServeHTTP(m.shape.wrap(w, rw), inner)
+	completed = true
+}
+
+// seriesOf returns the series that a request with key k is recorded in. What
+// exceeds a limit is recorded all the same, under less precise attributes, and
+// counted as dropped.
+func (m *Middleware) seriesOf(k serverKey, rw *response) *series {
+	l := rw.takeLabels()
+	if l == nil {
+		if s := m.series.find(k); s != nil {
+			return s
+		}
+		return m.newSeriesOf(k, nil)
+	}
+	defer l.release()
+	if s := m.series.findLabelled(k, l); s != nil {
+		return s
+	}
+	return m.newSeriesOf(k, l)
+}
+
+// newSeriesOf is seriesOf for a key that was not seen before, or that has no
+// room.
+func (m *Middleware) newSeriesOf(k serverKey, l *labels) *series {
+	if k.route != "" && !m.routes.admit(k.route) {
+		m.dropped.routes.Add(1)
+		k.route = other
+	}
+	var s *series
+	if l == nil {
+		s = m.series.add(k)
+	} else {
+		s = m.series.addLabelled(k, l)
+	}
+	if s != nil {
+		return s
+	}
+	m.dropped.series.Add(1)
+	failed := 0
+	if k.fault != faultNone {
+		failed = 1
+	}
+	return m.overflow[k.scheme][failed]
+}

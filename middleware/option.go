@@ -1,0 +1,218 @@
+package middleware
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+)
+
+// Limits that hold unless an option says otherwise. The number of series stays
+// below the 2,000 at which the SDK begins to merge new ones.
+const (
+	defaultSeriesLimit = 1500
+	defaultRouteLimit  = 500
+	defaultHostLimit   = 100
+)
+
+// An Option sets one thing of a [Middleware] or a [Transport]. Each says which
+// of the two it is for; given to the other, it is an error.
+type Option func(*config)
+
+// side says whom an option is for.
+type side uint8
+
+const (
+	serverSide side = 1 << iota
+	clientSide
+)
+
+type config struct {
+	provider      metric.MeterProvider
+	filter        func(*http.Request) bool
+	routeFilter   func(string) bool
+	route         func(*http.Request) string
+	template      func(*http.Request) string
+	attributes    func(*http.Request) []attribute.KeyValue
+	trusted       []netip.Prefix
+	servers       []string
+	seriesLimit   int
+	routeLimit    int
+	hostLimit     int
+	bodySizes     bool
+	contextLabels bool
+	bodyEnd       bool
+	phases        bool
+
+	side side
+	errs []error
+}
+
+func newConfig(s side, opts []Option) (config, error) {
+	c := config{
+		side:        s,
+		seriesLimit: defaultSeriesLimit,
+		routeLimit:  defaultRouteLimit,
+		hostLimit:   defaultHostLimit,
+	}
+	for _, o := range opts {
+		if o != nil {
+			o(&c)
+		}
+	}
+	if c.provider == nil {
+		c.provider = otel.GetMeterProvider()
+	}
+	return c, errors.Join(c.errs...)
+}
+
+// only notes an option that was given to the wrong constructor.
+func (c *config) only(s side, name string) {
+	if c.side == s {
+		return
+	}
+	user := "New"
+	if s == clientSide {
+		user = "NewTransport"
+	}
+	c.errs = append(c.errs, fmt.Errorf("middleware: %s is an option of %s", name, user))
+}
+
+// limit checks the argument of an option that sets a bound.
+func (c *config) limit(to *int, name string, n, most int) {
+	if n < 1 || n > most {
+		c.errs = append(c.errs, fmt.Errorf("middleware: %s(%d): want 1 to %d", name, n, most))
+		return
+	}
+	*to = n
+}
+
+// WithMeterProvider sets where the metrics go. The default, and nil, is the
+// global MeterProvider.
+func WithMeterProvider(mp metric.MeterProvider) Option {
+	return func(c *config) { c.provider = mp }
+}
+
+// WithFilter sets which requests are measured: those for which keep returns
+// true. A request that is not kept reaches the handler (or the base transport)
+// as if there were no instrumentation, and costs nothing but the call of keep.
+// The default, and nil, keeps all. keep is called once for each request, before
+// it is handled, on the goroutine that handles it.
+func WithFilter(keep func(*http.Request) bool) Option {
+	return func(c *config) { c.filter = keep }
+}
+
+// WithRouteFilter sets which routes are measured: requests whose http.route
+// gives false are not recorded. The route is known only once a router has seen
+// the request, so a request that is dropped by its route is part of
+// http.server.active_requests while it runs; [WithFilter] is for those that
+// should not be. The function gets "" for a request without a route. The
+// default, and nil, keeps all. For [New].
+func WithRouteFilter(keep func(route string) bool) Option {
+	return func(c *config) {
+		c.only(serverSide, "WithRouteFilter")
+		c.routeFilter = keep
+	}
+}
+
+// WithRoute sets how http.route is found where [Route] and the request's own
+// Pattern do not give it, or where they should not be asked: a route that the
+// function returns wins, and "" leaves the question to them. The function gets
+// the request that the middleware saw, after it was handled (or at the moment
+// it became a stream), and must return a template such as "/users/{id}", never
+// the path. The default, and nil, asks nobody.
+//
+// For a router that puts its match into the request's context before it calls
+// the middleware, as gorilla/mux does with Use:
+//
+//	middleware.WithRoute(func(r *http.Request) string {
+//		template, _ := mux.CurrentRoute(r).GetPathTemplate()
+//		return template
+//	})
+//
+// For [New].
+func WithRoute(route func(*http.Request) string) Option {
+	return func(c *config) {
+		c.only(serverSide, "WithRoute")
+		c.route = route
+	}
+}
+
+// WithAttributes adds attributes to the duration and the sizes of each request.
+// The function gets the request that the middleware saw, after it was handled;
+// its result is subject to the bounds of [AddAttributes]. The default, and nil,
+// adds none. For [New].
+func WithAttributes(attributes func(*http.Request) []attribute.KeyValue) Option {
+	return func(c *config) {
+		c.only(serverSide, "WithAttributes")
+		c.attributes = attributes
+	}
+}
+
+// WithContextAttributes lets [AddContextAttributes], and a [Route] that no
+// ResponseWriter leads from to the middleware, find the request through its
+// context. Handlers then get a copy of the request, which costs two more
+// allocations. Off by default. For [New].
+func WithContextAttributes() Option {
+	return func(c *config) {
+		c.only(serverSide, "WithContextAttributes")
+		c.contextLabels = true
+	}
+}
+
+// WithBodySizes records the sizes of request and response bodies too, in bytes:
+// for a server those in http.server.request.body.size and
+// http.server.response.body.size, for a client those in the metrics of the same
+// name with client. What is read and written is counted, not what a
+// Content-Length promises. A server's requests get a Body that counts, in place.
+// Off by default.
+func WithBodySizes() Option {
+	return func(c *config) { c.bodySizes = true }
+}
+
+// WithTrustedProxies lets the Forwarded and X-Forwarded-Proto headers decide
+// url.scheme for connections from these networks, where a proxy ends TLS. The
+// first element of the header counts: what the proxy nearest to the client saw.
+// Connections over a Unix socket count as coming from 127.0.0.1. The default
+// trusts nobody. For [New].
+func WithTrustedProxies(networks ...netip.Prefix) Option {
+	return func(c *config) {
+		c.only(serverSide, "WithTrustedProxies")
+		for _, n := range networks {
+			if !n.IsValid() {
+				c.errs = append(c.errs, errors.New("middleware: WithTrustedProxies: invalid network"))
+				return
+			}
+		}
+		c.trusted = append(c.trusted, networks...)
+	}
+}
+
+// WithServerAddresses adds server.address, and server.port where the name has
+// one, to the metrics of a server: the name among these that the Host header
+// names, whatever its case and port. A request for any other host has neither.
+// Names are hosts or host:port, at most 1000. The default adds none. For [New].
+func WithServerAddresses(names ...string) Option {
+	return func(c *config) {
+		c.only(serverSide, "WithServerAddresses")
+		c.servers = append(c.servers, names...)
+	}
+}
+
+// WithRouteLimit sets how many different values http.route (or url.template)
+// may have, 1 to 10000. Those past it are recorded as _OTHER. The default is
+// 500.
+func WithRouteLimit(n int) Option {
+	return func(c *config) { c.limit(&c.routeLimit, "WithRouteLimit", n, 10_000) }
+}
+
+// WithSeriesLimit sets how many combinations of attributes each metric may have,
+// 1 to 100000, not counting the few that take in what is past the limit. The
+// default is 1500. The SDK has a limit of its own, 2000 unless it was set.
+func WithSeriesLimit(n int) Option {
+	return func(c *config) { c.limit(&c.seriesLimit, "WithSeriesLimit", n, 100_000) }
+}

@@ -1,0 +1,266 @@
+package middleware
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+)
+
+//go:generate go run ./internal/combos -o combos.go
+
+// A response is the state of one request and the ResponseWriter that its
+// handler gets: the one allocation that a request costs. It is never pooled,
+// because a goroutine that outlives its handler may still hold it, and would
+// then write into another request's response.
+//
+// It has the methods that every ResponseWriter has. The types in combos.go,
+// each a struct of one pointer to a response, add the optional ones, so that a
+// handler sees exactly what the wrapped writer offers.
+type response struct {
+	w      http.ResponseWriter
+	m      *Middleware
+	r      *http.Request
+	active *activeCell
+	body   io.ReadCloser // what requestBody reads from, nil unless sizes are recorded
+	extra  atomic.Pointer[labels]
+	far    atomic.Pointer[farRoute]
+	inner  *http.Request // what the last Route was given; its context has the innermost span
+	frame  routeFrame    // of the innermost Route that is running
+	found  string        // the route that the last Route found
+
+	start   time.Duration
+	written int64
+	read    atomic.Int64
+
+	depth    int // of nested Routes
+	status   int
+	key      serverActiveKey
+	protocol protocol
+	atStatus fault
+	hijacked bool
+	marked   bool // the handler said that it is a stream
+	stream   bool // it has become one, and its duration is recorded
+	failed   bool // a write ran into a timeout of the handler's or the connection's
+}
+
+// begin notes what is known before the handler runs.
+func (rw *response) begin() {
+	m, r := rw.m, rw.r
+	rw.key = serverActiveKey{
+		host:   m.hosts.number(r.Host),
+		method: m.methods.number(r.Method),
+		scheme: m.schemeOf(r),
+	}
+	rw.protocol = protocolOf(r.ProtoMajor, r.ProtoMinor)
+	rw.frame = rootFrame(r)
+	rw.inner = r
+	rw.active = m.active.get(rw.key)
+	rw.active.enter()
+	rw.start = now()
+}
+
+// finish ends the request. completed is false if the handler panicked or ended
+// its goroutine.
+func (rw *response) finish(completed bool) {
+	elapsed := now() - rw.start
+	rw.active.leave(rw.stream)
+	if rw.stream {
+		rw.dropLabels()
+		return
+	}
+	e := ending{
+		status:   rw.status,
+		atStatus: rw.atStatus,
+		context:  ofContext(rw.r.Context()),
+		timedOut: rw.failed,
+	}
+	if !completed {
+		e.unwinding = unwindingNow()
+	} else if e.status == 0 && !rw.hijacked && e.context == faultNone {
+		// The server sends this for a handler that returns without a word.
+		e.status = http.StatusOK
+	}
+	if e.context != faultNone {
+		e.whole = rw.hijacked || rw.isWhole()
+	}
+	rw.record(elapsed, e.status, e.fault())
+}
+
+// isWhole tells whether as much was written as the response's Content-Length
+// promised: then the client may well have left with all it wanted. The end of
+// any other response is sent only after the handler has returned.
+func (rw *response) isWhole() bool {
+	declared := contentLength(rw.w.Header())
+	return declared >= 0 && rw.written >= declared && rw.status != 0 && !rw.failed
+}
+
+// becomeStream records the request as it stands and counts it as an open stream
+// from now on.
+func (rw *response) becomeStream() {
+	elapsed := now() - rw.start
+	rw.stream = true
+	rw.active.openStream()
+	rw.record(elapsed, rw.status, faultNone)
+}
+
+// record records the request's duration and sizes.
+func (rw *response) record(elapsed time.Duration, status int, f fault) {
+	m := rw.m
+	route := rw.routeNow()
+	if m.routeFilter != nil && !m.routeFilter(route) {
+		rw.dropLabels()
+		return
+	}
+	k := serverKey{
+		route:    route,
+		host:     rw.key.host,
+		status:   uint16(status),
+		method:   rw.key.method,
+		scheme:   rw.key.scheme,
+		protocol: rw.protocol,
+		fault:    f,
+	}
+	if m.attributes != nil {
+		rw.addLabels(m.attributes(rw.r))
+	}
+	ctx := rw.inner.Context()
+	s := m.seriesOf(k, rw)
+	s.record(ctx, elapsed)
+	if s.responseSize != nil {
+		rw.recordSizes(ctx, s)
+	}
+}
+
+// recordSizes records what has been read and written through the writer. The
+// answer to a HEAD request has no body, though handlers may write one.
+func (rw *response) recordSizes(ctx context.Context, s *series) {
+	written := rw.written
+	if rw.r.Method == http.MethodHead {
+		written = 0
+	}
+	s.requestSize.Record(ctx, rw.read.Load(), s.opts...)
+	s.responseSize.Record(ctx, written, s.opts...)
+}
+
+// self lets writers of other middleware be told from ours.
+func (rw *response) self() *response { return rw }
+
+func (rw *response) Header() http.Header { return rw.w.Header() }
+
+// WriteHeader notes the first final status. 1xx codes come before it, all but
+// 101, which ends the exchange of HTTP. Further calls reach the server, which
+// knows what to say about them.
+func (rw *response) WriteHeader(code int) {
+	rw.w.WriteHeader(code) // panics if the code is not one
+	if rw.status != 0 || rw.hijacked || code < 200 && code != http.StatusSwitchingProtocols {
+		return
+	}
+	rw.setStatus(code)
+}
+
+func (rw *response) setStatus(code int) {
+	rw.status = code
+	if code >= 500 {
+		rw.atStatus = ofContext(rw.r.Context())
+	}
+	if rw.marked || code == http.StatusSwitchingProtocols || isEventStream(rw.w.Header()) {
+		rw.becomeStream()
+	}
+}
+
+func (rw *response) Write(p []byte) (int, error) {
+	rw.beforeWrite()
+	n, err := rw.w.Write(p)
+	rw.wrote(int64(n), err)
+	return n, err
+}
+
+func (rw *response) writeString(s string) (int, error) {
+	rw.beforeWrite()
+	n, err := rw.w.(io.StringWriter).WriteString(s)
+	rw.wrote(int64(n), err)
+	return n, err
+}
+
+func (rw *response) readFrom(src io.Reader) (int64, error) {
+	rw.beforeWrite()
+	n, err := rw.w.(io.ReaderFrom).ReadFrom(src)
+	rw.wrote(n, err)
+	return n, err
+}
+
+// beforeWrite recognises the message of http.TimeoutHandler.
+func (rw *response) beforeWrite() {
+	if rw.status == http.StatusServiceUnavailable && rw.written == 0 && !rw.failed {
+		rw.failed = inTimeoutHandler()
+	}
+}
+
+// wrote notes the outcome of a write. The first one implies the status 200.
+func (rw *response) wrote(n int64, err error) {
+	rw.written += n
+	if err != nil {
+		rw.writeFailed(err)
+	}
+	if rw.status == 0 && !rw.hijacked {
+		rw.setStatus(http.StatusOK)
+	}
+}
+
+// writeFailed tells a timeout from a client that is gone.
+func (rw *response) writeFailed(err error) {
+	if err == http.ErrHandlerTimeout || isTimeout(err) {
+		rw.failed = true
+	}
+}
+
+func (rw *response) flush() {
+	rw.w.(http.Flusher).Flush()
+	rw.flushed()
+}
+
+func (rw *response) flushError() error {
+	err := rw.w.(interface{ FlushError() error }).FlushError()
+	rw.flushed()
+	if err != nil {
+		rw.writeFailed(err)
+	}
+	return err
+}
+
+// flushed notes that a flush sends the header, with status 200 if there was
+// none.
+func (rw *response) flushed() {
+	if rw.status == 0 && !rw.hijacked {
+		rw.setStatus(http.StatusOK)
+	}
+}
+
+func (rw *response) hijack() (net.Conn, *bufio.ReadWriter, error) {
+	c, b, err := rw.w.(http.Hijacker).Hijack()
+	rw.tookOver(err)
+	return c, b, err
+}
+
+// tookOver notes that the connection is the handler's own.
+func (rw *response) tookOver(err error) {
+	if err != nil || rw.hijacked {
+		return
+	}
+	rw.hijacked = true
+	if !rw.stream {
+		rw.becomeStream()
+	}
+}
+
+func (rw *response) push(target string, opts *http.PushOptions) error {
+	return rw.w.(http.Pusher).Push(target, opts)
+}
+
+func (rw *response) closeNotify() <-chan bool {
+	return rw.w.(http.CloseNotifier).CloseNotify() //nolint:staticcheck // handlers that still use it must find it
+}

@@ -1,0 +1,241 @@
+package middleware
+
+import (
+	"maps"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+)
+
+// Route returns a handler that passes requests to next and, where a
+// [Middleware] is outside of it, tells that the pattern that next matched.
+//
+// Put it directly around each mux: anything that sets the Pattern of the
+// request that it was given, as [http.ServeMux] does. The middleware cannot see
+// that pattern otherwise once something in between has replaced the request, as
+// [http.Request.WithContext], [http.Request.Clone] and [http.StripPrefix] do.
+// Method and host of the pattern are not part of the route.
+//
+//	mw.Handler(auth(middleware.Route(mux)))
+//
+// Where muxes are nested, each with a Route around it, a mux that sees a
+// shortened path adds its pattern to the pattern of the mux outside: "/api/" and
+// "/users/{id}" are "/api/users/{id}". One that sees the whole path has the whole
+// route in its pattern.
+//
+// Route finds the middleware through the Unwrap methods of the ResponseWriters
+// in between or, where one has none, through the request's context if
+// [WithContextAttributes] was given. It allocates nothing, and does nothing
+// where there is no middleware.
+func Route(next http.Handler) http.Handler { return routeHook{next} }
+
+type routeHook struct{ next http.Handler }
+
+func (h routeHook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if rw := reach(w); rw != nil {
+		h.serve(rw, w, r)
+		return
+	}
+	rw := fromContext(r.Context())
+	if rw == nil {
+		h.next.ServeHTTP(w, r)
+		return
+	}
+	h.serveFar(rw, w, r)
+}
+
+// serve tells rw, and the responses of other Middlewares below it, about r.
+func (h routeHook) serve(rw *response, w http.ResponseWriter, r *http.Request) {
+	if rw == nil {
+		h.next.ServeHTTP(w, r)
+		return
+	}
+	outer := rw.enterRoute(r)
+	h.serve(reach(rw.w), w, r)
+	rw.leaveRoute(outer) // not reached by a panic, which leaves the frame to be read
+}
+
+// serveFar is for a hook that is cut off from the writers, by
+// http.TimeoutHandler for one. There the handler may still run on a goroutine of
+// its own when the middleware records, so the middleware must not read the
+// request: what was matched is handed over whole.
+func (h routeHook) serveFar(rw *response, w http.ResponseWriter, r *http.Request) {
+	f := farRoute{path: r.URL.Path}
+	if mux, ok := h.next.(*http.ServeMux); ok {
+		_, pattern := mux.Handler(r)
+		f.pattern = cutPattern(pattern)
+		rw.far.Store(&f)
+		h.next.ServeHTTP(w, r)
+		return
+	}
+	h.next.ServeHTTP(w, r)
+	f.pattern = cutPattern(r.Pattern)
+	rw.far.Store(&f)
+}
+
+// A farRoute is a route that was found on another goroutine.
+type farRoute struct{ pattern, path string }
+
+// reach returns the nearest response of ours in a chain of writers.
+func reach(w http.ResponseWriter) *response {
+	for depth := 0; w != nil && depth < maxChain; depth++ {
+		if s, ok := w.(interface{ self() *response }); ok {
+			return s.self()
+		}
+		u, ok := w.(unwrapper)
+		if !ok {
+			return nil
+		}
+		w = u.Unwrap()
+	}
+	return nil
+}
+
+// A routeFrame is a request whose router is asked for the route: the request
+// that the middleware got, or one that a Route was given. The router leaves the
+// pattern in the request itself, where it is read when it is needed, also when
+// the handler panicked or became a stream.
+type routeFrame struct {
+	req       *http.Request
+	path      string // the request's path before the router got it
+	base      string // the route as the routers outside know it
+	inherited string // the pattern that the request came with
+	cut       int    // how many segments of the path the routers outside took off
+}
+
+// route returns the frame's route as far as it is known now.
+func (f *routeFrame) route(joins *joinTable) string {
+	pattern := cutPattern(f.req.Pattern)
+	if pattern == "" || pattern == f.inherited {
+		return f.base
+	}
+	return joins.join(f.base, f.cut, pattern)
+}
+
+// rootFrame is the frame of the request that the middleware got, which may have
+// come through a router already.
+func rootFrame(r *http.Request) routeFrame {
+	f := routeFrame{req: r, path: r.URL.Path}
+	if r.Pattern != "" {
+		f.base = cutPattern(r.Pattern)
+		f.inherited = f.base
+		whole, _, _ := strings.Cut(r.RequestURI, "?")
+		f.cut = cutSegments(whole, r.URL.EscapedPath())
+	}
+	return f
+}
+
+// cutSegments counts the segments that were taken off path to get rest. It is 0
+// if rest is path, or not the end of it.
+func cutSegments(path, rest string) int {
+	if len(rest) >= len(path) || !strings.HasSuffix(path, rest) {
+		return 0
+	}
+	return strings.Count(path[:len(path)-len(rest)], "/")
+}
+
+// enterRoute makes r the request to ask and returns the frame that was before.
+func (rw *response) enterRoute(r *http.Request) (outer routeFrame) {
+	outer = rw.frame
+	rw.frame = routeFrame{
+		req:       r,
+		path:      r.URL.Path,
+		base:      outer.route(rw.m.joins),
+		inherited: cutPattern(r.Pattern),
+		cut:       cutSegments(outer.path, r.URL.Path),
+	}
+	if rw.frame.cut == 0 && outer.path == r.URL.Path {
+		rw.frame.cut = outer.cut
+	}
+	rw.inner = r
+	rw.depth++
+	return outer
+}
+
+// leaveRoute keeps the route that was found and goes back to the frame before.
+func (rw *response) leaveRoute(outer routeFrame) {
+	if found := rw.frame.route(rw.m.joins); found != "" {
+		rw.found = found
+	}
+	rw.frame = outer
+	rw.depth--
+}
+
+// routeNow returns the route as far as it is known now, "" if it is not.
+func (rw *response) routeNow() string {
+	if rw.m.route != nil {
+		if route := rw.m.route(rw.r); route != "" {
+			return route
+		}
+	}
+	route := rw.found
+	if route == "" || rw.depth > 0 {
+		route = rw.frame.route(rw.m.joins)
+	}
+	if far := rw.far.Load(); far != nil && far.pattern != "" {
+		return rw.m.joins.join(route, cutSegments(rw.frame.path, far.path), far.pattern)
+	}
+	return route
+}
+
+// A joinTable remembers joined patterns, so that nested muxes do not cost an
+// allocation for each request. Patterns are the program's own and few; past the
+// limit they are joined anew each time.
+type joinTable struct {
+	joined atomic.Pointer[map[joinKey]string]
+	mu     sync.Mutex
+	limit  int
+}
+
+type joinKey struct {
+	base    string
+	cut     int
+	pattern string
+}
+
+func newJoinTable(limit int) *joinTable {
+	t := &joinTable{limit: limit}
+	t.joined.Store(&map[joinKey]string{})
+	return t
+}
+
+// join returns the route of a router that sees the path without its first cut
+// segments and matched pattern there, where base is the route outside.
+func (t *joinTable) join(base string, cut int, pattern string) string {
+	if cut == 0 || base == "" {
+		return pattern
+	}
+	k := joinKey{base, cut, pattern}
+	known := *t.joined.Load()
+	if s, ok := known[k]; ok {
+		return s
+	}
+	s := joinPatterns(base, cut, pattern)
+	if len(known) >= t.limit {
+		return s
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	grown := maps.Clone(*t.joined.Load())
+	grown[k] = s
+	t.joined.Store(&grown)
+	return s
+}
+
+// joinPatterns puts the first cut segments of base before pattern. A base that
+// has fewer gives all that it has: what else was cut off is not known from it.
+func joinPatterns(base string, cut int, pattern string) string {
+	end := 0
+	for ; cut > 0; cut-- {
+		i := strings.IndexByte(base[end+1:], '/')
+		if i < 0 {
+			if rest := base[end+1:]; rest != "" && !strings.HasSuffix(rest, "...}") {
+				end = len(base)
+			}
+			break
+		}
+		end += 1 + i
+	}
+	return base[:end] + pattern
+}

@@ -1,0 +1,209 @@
+package middleware
+
+import (
+	"context"
+	"maps"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+)
+
+// A series is one combination of attributes, ready to be recorded: what would
+// be worked out anew for each request is worked out once here. Where the
+// instruments can bind attributes the instruments here are bound and opts is
+// nil, else they are the common ones and opts is their stored option.
+type series struct {
+	duration     metric.Float64Histogram
+	requestSize  metric.Int64Histogram // nil unless sizes are recorded
+	responseSize metric.Int64Histogram // nil unless sizes are recorded
+	opts         []metric.RecordOption
+}
+
+func (s *series) record(ctx context.Context, d time.Duration) {
+	s.duration.Record(ctx, seconds(d), s.opts...)
+}
+
+// The Bind methods of OpenTelemetry's metric/x extension, asked for by their
+// structure so that nothing experimental has to be imported.
+type (
+	float64Binder interface {
+		Bind(attrs ...attribute.KeyValue) metric.Float64Histogram
+	}
+	int64Binder interface {
+		Bind(attrs ...attribute.KeyValue) metric.Int64Histogram
+	}
+)
+
+// newSeries makes the series of attrs. The sizes may be nil.
+func newSeries(duration metric.Float64Histogram, request, response metric.Int64Histogram, attrs []attribute.KeyValue) *series {
+	s := &series{duration: duration, requestSize: request, responseSize: response}
+	set := attribute.NewSet(attrs...)
+	b, ok := duration.(float64Binder)
+	if !ok {
+		s.opts = []metric.RecordOption{metric.WithAttributeSet(set)}
+		return s
+	}
+	kvs := set.ToSlice()
+	s.duration = b.Bind(kvs...)
+	s.requestSize = bindSize(request, set, kvs)
+	s.responseSize = bindSize(response, set, kvs)
+	return s
+}
+
+// bindSize binds h to kvs. A histogram of sizes that cannot bind beside a
+// duration that can gets its option from a wrapper, which keeps series simple.
+func bindSize(h metric.Int64Histogram, set attribute.Set, kvs []attribute.KeyValue) metric.Int64Histogram {
+	if h == nil {
+		return nil
+	}
+	if b, ok := h.(int64Binder); ok {
+		return b.Bind(kvs...)
+	}
+	return optionBound{Int64Histogram: h, opts: []metric.RecordOption{metric.WithAttributeSet(set)}}
+}
+
+// optionBound records with the attributes of its own options.
+type optionBound struct {
+	metric.Int64Histogram
+	opts []metric.RecordOption
+}
+
+func (b optionBound) Record(ctx context.Context, n int64, _ ...metric.RecordOption) {
+	b.Int64Histogram.Record(ctx, n, b.opts...)
+}
+
+// A seriesTable finds the series of a key, without an allocation and without a
+// lock once it is there. It holds at most limit of them. Maps are replaced, not
+// changed, so reading needs one atomic load; adding costs a copy, which the
+// limit bounds too.
+type seriesTable[K comparable] struct {
+	plain    atomic.Pointer[map[K]*series]
+	labelled atomic.Pointer[map[labelledKey[K]]*labelledSeries]
+	make     func(K, []attribute.KeyValue) *series
+	limit    int
+
+	mu    sync.Mutex
+	count int
+}
+
+// labelledKey finds series with attributes of the user's. They have a slot for
+// each hash, and a chain in it.
+type labelledKey[K comparable] struct {
+	base K
+	hash uint64
+}
+
+type labelledSeries struct {
+	attrs []attribute.KeyValue
+	*series
+	next *labelledSeries
+}
+
+func newSeriesTable[K comparable](limit int, build func(K, []attribute.KeyValue) *series) *seriesTable[K] {
+	t := &seriesTable[K]{make: build, limit: limit}
+	t.plain.Store(&map[K]*series{})
+	t.labelled.Store(&map[labelledKey[K]]*labelledSeries{})
+	return t
+}
+
+// find returns the series of k, or nil if there is none yet.
+func (t *seriesTable[K]) find(k K) *series { return (*t.plain.Load())[k] }
+
+// add returns the series of k and makes it if need be. It returns nil when the
+// table is full.
+func (t *seriesTable[K]) add(k K) *series {
+	if s := t.find(k); s != nil {
+		return s
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	old := *t.plain.Load()
+	if s := old[k]; s != nil {
+		return s
+	}
+	if t.count >= t.limit {
+		return nil
+	}
+	s := t.make(k, nil)
+	grown := maps.Clone(old)
+	grown[k] = s
+	t.plain.Store(&grown)
+	t.count++
+	return s
+}
+
+// findLabelled is find for a key with attributes of the user's.
+func (t *seriesTable[K]) findLabelled(k K, l *labels) *series {
+	return (*t.labelled.Load())[labelledKey[K]{k, l.hash()}].find(l)
+}
+
+func (s *labelledSeries) find(l *labels) *series {
+	for ; s != nil; s = s.next {
+		if l.equal(s.attrs) {
+			return s.series
+		}
+	}
+	return nil
+}
+
+// addLabelled is add for a key with attributes of the user's.
+func (t *seriesTable[K]) addLabelled(k K, l *labels) *series {
+	key := labelledKey[K]{k, l.hash()}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	old := *t.labelled.Load()
+	if s := old[key].find(l); s != nil {
+		return s
+	}
+	if t.count >= t.limit {
+		return nil
+	}
+	attrs := l.copy()
+	s := &labelledSeries{attrs: attrs, series: t.make(k, attrs), next: old[key]}
+	grown := maps.Clone(old)
+	grown[key] = s
+	t.labelled.Store(&grown)
+	t.count++
+	return s.series
+}
+
+// A nameTable admits the first limit different names and no others.
+type nameTable struct {
+	names atomic.Pointer[map[string]struct{}]
+	mu    sync.Mutex
+	limit int
+}
+
+func newNameTable(limit int) *nameTable {
+	t := &nameTable{limit: limit}
+	t.names.Store(&map[string]struct{}{})
+	return t
+}
+
+// admit says whether name is one of the names, and makes it one if there is
+// room.
+func (t *nameTable) admit(name string) bool {
+	names := *t.names.Load()
+	if _, ok := names[name]; ok {
+		return true
+	}
+	if len(names) >= t.limit {
+		return false
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	names = *t.names.Load()
+	if _, ok := names[name]; ok {
+		return true
+	}
+	if len(names) >= t.limit {
+		return false
+	}
+	grown := maps.Clone(names)
+	grown[name] = struct{}{}
+	t.names.Store(&grown)
+	return true
+}
