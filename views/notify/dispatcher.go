@@ -29,7 +29,8 @@ type Dispatcher struct {
 	begin        sync.Once
 	drain        chan struct{}
 	end          sync.Once
-	err          error // of Shutdown, set by end
+	ended        chan struct{} // closed with err set
+	err          error         // of Shutdown
 }
 
 // NewDispatcher starts a Dispatcher to the targets; with none, it does
@@ -41,7 +42,7 @@ func NewDispatcher(targets []Target, opts ...Option) (*Dispatcher, error) {
 		return nil, err
 	}
 	base, cancel := context.WithCancel(context.Background())
-	d := &Dispatcher{cancel: cancel, drain: make(chan struct{})}
+	d := &Dispatcher{cancel: cancel, drain: make(chan struct{}), ended: make(chan struct{})}
 	for _, t := range targets {
 		d.workers = append(d.workers, newWorker(base, d.drain, t, cfg))
 	}
@@ -142,21 +143,22 @@ func (d *Dispatcher) Shutdown(ctx context.Context) error {
 	for _, w := range d.workers {
 		select {
 		case <-w.done:
+		case <-d.ended: // by another call whose context was shorter
+			return d.err
 		case <-ctx.Done():
 			select { // ready at the same time: all is well
 			case <-w.done:
 				continue
 			default:
 			}
-			d.cancel()
-			return d.finish(ctx)
+			return d.finish(ctx.Err())
 		}
 	}
 	return d.finish(nil)
 }
 
-// finish takes stock. cut is the context that ended the wait, if one did.
-func (d *Dispatcher) finish(cut context.Context) error {
+// finish takes stock. cut is what ended the wait, if something did.
+func (d *Dispatcher) finish(cut error) error {
 	d.end.Do(func() {
 		d.cancel()
 		var errs []error
@@ -171,10 +173,11 @@ func (d *Dispatcher) finish(cut context.Context) error {
 			errs = append(errs, fmt.Errorf("notify: sink %q: %d notifications not delivered: %w", w.target.Name, left, err))
 		}
 		if len(errs) > 0 && cut != nil {
-			errs = append(errs, cut.Err())
+			errs = append(errs, cut)
 		}
 		errs = append(errs, d.registration.Unregister())
 		d.err = errors.Join(errs...)
+		close(d.ended)
 	})
 	return d.err
 }

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel"
+
 	"github.com/otelperf/otelperf-go/views"
 )
 
@@ -33,7 +35,8 @@ func WithRotation(r Rotation) LogFileOption {
 // The file may be moved, removed together with its directory, or truncated by
 // others; the next line goes to a new file of the same name. Several processes
 // may append to one file. Where the system has flock, they also take turns
-// at rotating and taking back; elsewhere only one of them should rotate.
+// at rotating and taking back; elsewhere only one of them should rotate. That
+// rotating fails goes to [otel.Handle], and the file grows on.
 //
 // Lines are handed to the operating system and not synced to the disk: they
 // survive the end of the process, and may not survive that of the machine.
@@ -43,10 +46,12 @@ type LogFile struct {
 	path     string // absolute, as given
 	rotation Rotation
 
+	trouble reporter // of rotating and pruning, which lose no alert
+
 	mu     sync.Mutex
-	file   *os.File // nil: to be opened by the next line
-	real   string   // path with symbolic links followed, of file
-	begun  time.Time
+	file   *os.File  // nil: to be opened by the next line
+	real   string    // path with symbolic links followed, of file
+	begun  time.Time // when the first line was written
 	closed bool
 
 	stop chan struct{} // nil without a goroutine
@@ -65,7 +70,7 @@ func OpenLogFile(path string, opts ...LogFileOption) (*LogFile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("notify: log file: %w", err)
 	}
-	f := &LogFile{path: abs}
+	f := &LogFile{path: abs, trouble: reporter{handle: otel.Handle, every: time.Minute}}
 	for _, opt := range opts {
 		if opt != nil {
 			opt(f)
@@ -142,7 +147,9 @@ func (f *LogFile) locked(ctx context.Context, do func() error) error {
 		}
 		err = do()
 		unlock()
-		return err
+		if !errors.Is(err, errRotated) {
+			return err
+		}
 	}
 }
 
@@ -204,10 +211,16 @@ func (f *LogFile) append(line []byte) error {
 		return err
 	}
 	if f.rotationDue(end, len(line)) {
-		if err := f.rotate(); err != nil {
+		// Failing to rotate is no reason to lose an alert: better a file that
+		// is too large.
+		err := f.rotate()
+		if err == nil {
+			return errRotated
+		}
+		f.trouble.report(fmt.Errorf("notify: log file: rotating: %w", err))
+		if f.file == nil {
 			return err
 		}
-		end = 0
 	}
 	if end == 0 {
 		f.begun = time.Now()

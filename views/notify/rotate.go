@@ -83,8 +83,11 @@ func (f *LogFile) rotationDue(size int64, more int) bool {
 		r.MaxAge > 0 && time.Since(f.begun) >= r.MaxAge
 }
 
-// rotate puts the file aside and opens a new one. The caller holds the lock on
-// the old file; nobody else has a reason to rotate the new one, which is empty.
+// errRotated asks for the lock on the new file.
+var errRotated = errors.New("rotated")
+
+// rotate puts the file aside. The caller holds the lock on it; it has none on
+// the next one, which locked opens.
 func (f *LogFile) rotate() error {
 	to, err := freeName(f.real, time.Now())
 	if err != nil {
@@ -93,17 +96,17 @@ func (f *LogFile) rotate() error {
 	if err := rename(f, to); err != nil {
 		return err
 	}
-	if err := f.reopen(); err != nil {
-		return err
+	if err := f.prune(); err != nil {
+		f.trouble.report(fmt.Errorf("notify: log file: removing old files: %w", err))
 	}
-	return f.prune()
+	return nil
 }
 
 // freeName returns the name to rotate to. It may be some milliseconds late,
 // as two rotations can fall into one.
 func freeName(path string, now time.Time) (string, error) {
+	before, after := rotatedName(path)
 	for range 1000 {
-		before, after := rotatedName(path)
 		to := before + now.UTC().Format(rotatedTime) + after
 		if _, err := os.Lstat(to); errors.Is(err, fs.ErrNotExist) {
 			return to, nil
@@ -205,7 +208,10 @@ func (f *LogFile) keepAges() {
 			return err
 		}
 		if f.rotationDue(info.Size(), 0) {
-			return f.rotate()
+			if err := f.rotate(); err != nil {
+				return err
+			}
+			return f.reopen()
 		}
 		return f.prune()
 	})
