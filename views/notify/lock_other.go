@@ -21,5 +21,5 @@ func rename(f *LogFile, to string) error {
 	if err := f.drop(); err != nil {
 		return err
 	}
-	return os.Rename(f.real, to)
+	return os.Rename(f.target, to)
 }

@@ -50,7 +50,7 @@ type LogFile struct {
 
 	mu     sync.Mutex
 	file   *os.File  // nil: to be opened by the next line
-	real   string    // path with symbolic links followed, of file
+	target string    // path with symbolic links followed, of file
 	begun  time.Time // when the first line was written
 	closed bool
 
@@ -188,12 +188,12 @@ func (f *LogFile) reopen() error {
 	if err != nil {
 		return err
 	}
-	real, err := filepath.EvalSymlinks(f.path)
+	target, err := filepath.EvalSymlinks(f.path)
 	if err != nil {
 		_ = file.Close()
 		return err
 	}
-	f.file, f.real, f.begun = file, real, beginning(file)
+	f.file, f.target, f.begun = file, target, beginning(file)
 	return nil
 }
 

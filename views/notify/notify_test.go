@@ -49,4 +49,4 @@ func check(t *testing.T, err error) {
 func background() context.Context { return context.Background() }
 
 // pass lets d go by on the clock of a synctest bubble: nothing really waits.
-func pass(d time.Duration) { time.Sleep(d) }
+func pass(d time.Duration) { <-time.After(d) }

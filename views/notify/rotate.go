@@ -89,10 +89,12 @@ var errRotated = errors.New("rotated")
 // rotate puts the file aside. The caller holds the lock on it; it has none on
 // the next one, which locked opens.
 func (f *LogFile) rotate() error {
-	to, err := freeName(f.real, time.Now())
+	files, err := f.rotated()
 	if err != nil {
 		return err
 	}
+	before, after := rotatedName(f.target)
+	to := before + rotationTime(files, time.Now()).Format(rotatedTime) + after
 	if err := rename(f, to); err != nil {
 		return err
 	}
@@ -102,20 +104,17 @@ func (f *LogFile) rotate() error {
 	return nil
 }
 
-// freeName returns the name to rotate to. It may be some milliseconds late,
-// as two rotations can fall into one.
-func freeName(path string, now time.Time) (string, error) {
-	before, after := rotatedName(path)
-	for range 1000 {
-		to := before + now.UTC().Format(rotatedTime) + after
-		if _, err := os.Lstat(to); errors.Is(err, fs.ErrNotExist) {
-			return to, nil
-		} else if err != nil {
-			return "", err
+// rotationTime is now, or as much later as it takes to follow the last
+// rotation: several may fall into one millisecond, or the clock be set back a
+// little. Files from further ahead are a broken clock's and do not count.
+func rotationTime(newestFirst []rotated, now time.Time) time.Time {
+	now = now.UTC().Truncate(time.Millisecond)
+	for _, file := range newestFirst {
+		if ahead := file.at.Sub(now); ahead >= 0 && ahead < time.Minute {
+			return file.at.Add(time.Millisecond)
 		}
-		now = now.Add(time.Millisecond)
 	}
-	return "", fmt.Errorf("%s: no free name to rotate to", path)
+	return now
 }
 
 // rotatedName returns what stands before and after the time in the names of
@@ -128,18 +127,20 @@ func rotatedName(path string) (before, after string) {
 	return strings.TrimSuffix(path, after) + "-", after
 }
 
-// prune removes the rotated files that are beyond a limit.
-func (f *LogFile) prune() error {
-	before, after := rotatedName(f.real)
+// A rotated file, with the time from its name.
+type rotated struct {
+	path string
+	at   time.Time
+	size int64
+}
+
+// rotated lists the files that were put aside, newest first.
+func (f *LogFile) rotated() ([]rotated, error) {
+	before, after := rotatedName(f.target)
 	dir, base := filepath.Split(before)
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return err
-	}
-	type rotated struct {
-		path string
-		at   time.Time
-		size int64
+		return nil, err
 	}
 	var files []rotated
 	for _, e := range entries {
@@ -160,7 +161,16 @@ func (f *LogFile) prune() error {
 		}
 		files = append(files, rotated{filepath.Join(dir, e.Name()), at, info.Size()})
 	}
-	slices.SortFunc(files, func(a, b rotated) int { return b.at.Compare(a.at) }) // newest first
+	slices.SortFunc(files, func(a, b rotated) int { return b.at.Compare(a.at) })
+	return files, nil
+}
+
+// prune removes the rotated files that are beyond a limit.
+func (f *LogFile) prune() error {
+	files, err := f.rotated()
+	if err != nil {
+		return err
+	}
 	var errs []error
 	var total int64
 	r := f.rotation
