@@ -17,9 +17,9 @@ func lockFile(context.Context, *os.File) (unlock func(), err error) {
 }
 
 // rename closes the file first, as Windows renames no open file.
-func rename(f *LogFile, to string) error {
+func (f *LogFile) rename(from, to string) error {
 	if err := f.drop(); err != nil {
 		return err
 	}
-	return os.Rename(f.target, to)
+	return os.Rename(from, to)
 }

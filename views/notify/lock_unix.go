@@ -48,4 +48,4 @@ func lockFile(ctx context.Context, file *os.File) (unlock func(), err error) {
 }
 
 // rename puts the open file aside.
-func rename(f *LogFile, to string) error { return os.Rename(f.target, to) }
+func (*LogFile) rename(from, to string) error { return os.Rename(from, to) }

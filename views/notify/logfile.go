@@ -50,7 +50,6 @@ type LogFile struct {
 
 	mu     sync.Mutex
 	file   *os.File  // nil: to be opened by the next line
-	target string    // path with symbolic links followed, of file
 	begun  time.Time // when the first line was written
 	closed bool
 
@@ -188,12 +187,7 @@ func (f *LogFile) reopen() error {
 	if err != nil {
 		return err
 	}
-	target, err := filepath.EvalSymlinks(f.path)
-	if err != nil {
-		_ = file.Close()
-		return err
-	}
-	f.file, f.target, f.begun = file, target, beginning(file)
+	f.file, f.begun = file, beginning(file)
 	return nil
 }
 

@@ -89,16 +89,20 @@ var errRotated = errors.New("rotated")
 // rotate puts the file aside. The caller holds the lock on it; it has none on
 // the next one, which locked opens.
 func (f *LogFile) rotate() error {
-	files, err := f.rotated()
+	target, err := filepath.EvalSymlinks(f.path)
 	if err != nil {
 		return err
 	}
-	before, after := rotatedName(f.target)
-	to := before + rotationTime(files, time.Now()).Format(rotatedTime) + after
-	if err := rename(f, to); err != nil {
+	files, err := rotatedFiles(target)
+	if err != nil {
 		return err
 	}
-	if err := f.prune(); err != nil {
+	before, after := rotatedName(target)
+	to := before + rotationTime(files, time.Now()).Format(rotatedTime) + after
+	if err := f.rename(target, to); err != nil {
+		return err
+	}
+	if err := f.prune(target); err != nil {
 		f.trouble.report(fmt.Errorf("notify: log file: removing old files: %w", err))
 	}
 	return nil
@@ -134,9 +138,9 @@ type rotated struct {
 	size int64
 }
 
-// rotated lists the files that were put aside, newest first.
-func (f *LogFile) rotated() ([]rotated, error) {
-	before, after := rotatedName(f.target)
+// rotatedFiles lists the files that were put aside, newest first.
+func rotatedFiles(path string) ([]rotated, error) {
+	before, after := rotatedName(path)
 	dir, base := filepath.Split(before)
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -165,9 +169,9 @@ func (f *LogFile) rotated() ([]rotated, error) {
 	return files, nil
 }
 
-// prune removes the rotated files that are beyond a limit.
-func (f *LogFile) prune() error {
-	files, err := f.rotated()
+// prune removes the rotated files of path that are beyond a limit.
+func (f *LogFile) prune(path string) error {
+	files, err := rotatedFiles(path)
 	if err != nil {
 		return err
 	}
@@ -223,6 +227,10 @@ func (f *LogFile) keepAges() {
 			}
 			return f.reopen()
 		}
-		return f.prune()
+		target, err := filepath.EvalSymlinks(f.path)
+		if err != nil {
+			return err
+		}
+		return f.prune(target)
 	})
 }
