@@ -216,3 +216,49 @@ func WithRouteLimit(n int) Option {
 func WithSeriesLimit(n int) Option {
 	return func(c *config) { c.limit(&c.seriesLimit, "WithSeriesLimit", n, 100_000) }
 }
+
+// WithHostLimit sets how many different pairs of server.address and server.port
+// a client's metrics may have, 1 to 10000. Requests to further hosts are
+// recorded with the address _OTHER and the port 0. The default is 100. For
+// [NewTransport].
+func WithHostLimit(n int) Option {
+	return func(c *config) {
+		c.only(clientSide, "WithHostLimit")
+		c.limit(&c.hostLimit, "WithHostLimit", n, 10_000)
+	}
+}
+
+// WithURLTemplate adds url.template to a client's metrics: what the function
+// returns for the request, a template such as "/users/{id}", never the path; ""
+// adds none. It is called when the request ends. The default, and nil, adds
+// none. For [NewTransport].
+func WithURLTemplate(template func(*http.Request) string) Option {
+	return func(c *config) {
+		c.only(clientSide, "WithURLTemplate")
+		c.template = template
+	}
+}
+
+// WithBodyEnd lets a client's request end with the body of its response: when
+// it was read to its end, failed, or was closed. The default is the end of the
+// header. Responses that are streams (status 101, server-sent events) end with
+// their header all the same. A body that is never closed never ends. For
+// [NewTransport].
+func WithBodyEnd() Option {
+	return func(c *config) {
+		c.only(clientSide, "WithBodyEnd")
+		c.bodyEnd = true
+	}
+}
+
+// WithPhases records the parts of a client's request in
+// otelperf.http.client.phase.duration: name resolution, connecting, the TLS
+// handshake, and from the start of the request to the first byte of the
+// response. A request on a connection that was open has the last one only. It
+// costs several allocations for a request. Off by default. For [NewTransport].
+func WithPhases() Option {
+	return func(c *config) {
+		c.only(clientSide, "WithPhases")
+		c.phases = true
+	}
+}

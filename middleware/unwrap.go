@@ -106,4 +106,4 @@ func (b flushBetween) FlushError() error { return b.flush() }
 type hijackFlushBetween struct{ between }
 
 func (b hijackFlushBetween) Hijack() (net.Conn, *bufio.ReadWriter, error) { return b.hijack() }
-func (b hijackFlushBetween) FlushError() error                           { return b.flush() }
+func (b hijackFlushBetween) FlushError() error                            { return b.flush() }

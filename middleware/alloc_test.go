@@ -1,0 +1,148 @@
+//go:build !race
+
+package middleware_test
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"go.opentelemetry.io/otel/attribute"
+
+	"github.com/otelperf/otelperf-go/middleware"
+)
+
+// discard is a ResponseWriter that costs nothing.
+type discard struct{ h http.Header }
+
+func (d discard) Header() http.Header         { return d.h }
+func (d discard) Write(p []byte) (int, error) { return len(p), nil }
+func (d discard) WriteHeader(int)             {}
+
+// handle returns the allocations of one request to h.
+func handle(h http.Handler, r *http.Request) float64 {
+	w := discard{make(http.Header)}
+	return testing.AllocsPerRun(1000, func() { h.ServeHTTP(w, r) })
+}
+
+func TestServerAllocations(t *testing.T) {
+	ok := []byte("ok")
+	hello := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write(ok) })
+	hit := attribute.Bool("cache.hit", true)
+	labelled := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		middleware.AddAttributes(w, hit)
+		w.Write(ok)
+	})
+	nested := func() http.Handler {
+		inner := http.NewServeMux()
+		inner.Handle("/users", hello)
+		outer := http.NewServeMux()
+		outer.Handle("/api/", http.StripPrefix("/api", middleware.Route(inner)))
+		return middleware.Route(outer)
+	}()
+	bareNested := func() http.Handler {
+		inner := http.NewServeMux()
+		inner.Handle("/users", hello)
+		outer := http.NewServeMux()
+		outer.Handle("/api/", http.StripPrefix("/api", inner))
+		return outer
+	}()
+	for name, c := range map[string]struct {
+		h    http.Handler
+		bare http.Handler // what h costs without us
+		opts []middleware.Option
+		want float64
+	}{
+		"plain":    {h: hello, bare: hello, want: 1},
+		"route":    {h: middleware.Route(hello), bare: hello, want: 1},
+		"labelled": {h: labelled, bare: labelled, want: 1},
+		"nested":   {h: nested, bare: bareNested, want: 1},
+		"sizes":    {h: hello, bare: hello, opts: []middleware.Option{middleware.WithBodySizes()}, want: 1},
+		"filtered": {
+			h: hello, bare: hello, want: 0,
+			opts: []middleware.Option{middleware.WithFilter(func(*http.Request) bool { return false })},
+		},
+		"names and proxies": {
+			h: hello, bare: hello, want: 1,
+			opts: []middleware.Option{middleware.WithServerAddresses("example.com")},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := httptest.NewRequest("POST", "/api/users", strings.NewReader("x"))
+			bare := handle(c.bare, r)
+			if got := handle(newMeter(t).server(c.opts...).Handler(c.h), r) - bare; got != c.want {
+				t.Errorf("%v allocations, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+type fixed struct {
+	resp *http.Response
+	err  error
+}
+
+func (f fixed) RoundTrip(*http.Request) (*http.Response, error) { return f.resp, f.err }
+
+func TestClientAllocations(t *testing.T) {
+	for name, c := range map[string]struct {
+		base http.RoundTripper
+		opts []middleware.Option
+		want float64
+	}{
+		"header": {base: fixed{resp: &http.Response{StatusCode: 200, Body: http.NoBody}}, want: 0},
+		"error":  {base: fixed{err: errors.New("broken")}, want: 0},
+		"body end": {
+			base: fixed{resp: &http.Response{StatusCode: 200, Body: endless{}}},
+			opts: []middleware.Option{middleware.WithBodyEnd()},
+			want: 1,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newMeter(t)
+			tr, err := middleware.NewTransport(c.base, append(c.opts, middleware.WithMeterProvider(m.provider))...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := httptest.NewRequest("GET", "http://example.com/", nil)
+			got := testing.AllocsPerRun(1000, func() {
+				if resp, err := tr.RoundTrip(r); err == nil {
+					body := resp.Body
+					body.Close()
+					if f, ok := c.base.(fixed); ok && len(c.opts) > 0 {
+						f.resp.Body = endless{}
+					}
+				}
+			})
+			// isTimeout and its like allocate for errors that they look into.
+			if name == "error" && got <= 9 {
+				return
+			}
+			if got != c.want {
+				t.Errorf("%v allocations, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) { return len(p), nil }
+func (endless) Close() error               { return nil }
+
+var _ io.ReadCloser = endless{}
+
+func BenchmarkServer(b *testing.B) {
+	ok := []byte("ok")
+	hello := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write(ok) })
+	r := httptest.NewRequest("GET", "/", nil)
+	w := discard{make(http.Header)}
+	h := newMeter(b).server().Handler(middleware.Route(hello))
+	b.ReportAllocs()
+	for b.Loop() {
+		h.ServeHTTP(w, r)
+	}
+}
