@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -23,9 +22,9 @@ var (
 
 // apply overrides c by one file.
 func (c *Config) apply(file string, data []byte) error {
-	assigned, err := parse(file, data)
-	if err != nil {
-		return err
+	assigned, broken := parse(file, data)
+	if assigned == nil {
+		return broken
 	}
 	c.files = append(c.files, file)
 	tables, err := c.tables(assigned)
@@ -37,8 +36,11 @@ func (c *Config) apply(file string, data []byte) error {
 			return err
 		}
 	}
-	return nil
+	return broken
 }
+
+// maxBaselines bounds the [[baseline]] tables of a file, and [baseline_targets].
+const maxBaselines = 1000
 
 // tables returns the index in c.Tables for each [[baseline]] of a file: that of
 // an earlier file's table that it changes, or a new one.
@@ -51,6 +53,9 @@ func (c *Config) tables(assigned []assignment) ([]int, error) {
 	for _, a := range assigned {
 		if a.element < 0 {
 			continue
+		}
+		if a.element >= maxBaselines {
+			return nil, a.at.errorf("baseline", "this is the %dth [[baseline]]: a file may have %d", a.element+1, maxBaselines)
 		}
 		for a.element >= len(found) {
 			found = append(found, table{at: a.at})
@@ -172,6 +177,9 @@ func (c *Config) assignTarget(a assignment) (string, *Error) {
 	f, wrong := s.target.check(a.value, s.unitName)
 	if wrong != "" {
 		return "", a.at.errorf(key, "%s %s", key, wrong)
+	}
+	if _, ok := c.Targets[name]; !ok && len(c.Targets) == maxBaselines {
+		return "", a.at.errorf(key, "%s is one too many: [baseline_targets] may have %d keys", key, maxBaselines)
 	}
 	c.Targets[name] = f
 	return "baseline_targets." + name, nil
@@ -306,7 +314,7 @@ func unknownKey(a assignment) *Error {
 	case len(siblings) > 0:
 		return a.at.errorf(name, "unknown key %q: [%s] has %s", name, strings.TrimSuffix(table, "."), strings.Join(siblings, ", "))
 	default:
-		return a.at.errorf(name, "unknown key %q: every key is in a table, such as %s", name, fmt.Sprintf("[%s]", tableNames[0]))
+		return a.at.errorf(name, "unknown key %q: every key is in a table, such as [%s]", name, tableNames[0])
 	}
 }
 

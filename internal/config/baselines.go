@@ -47,7 +47,9 @@ type placed struct {
 	views.Baseline
 	at  position
 	key string // "" for a table
-	off bool
+	off bool   // a switch turns it off
+
+	companion bool // judges what comes by Monitor.Record
 }
 
 func (c *Config) resolve() ([]placed, error) {
@@ -67,15 +69,16 @@ func (c *Config) resolve() ([]placed, error) {
 		}
 		all = append(all, placed{Baseline: b, at: c.Tables[i].at, off: c.off(b)})
 	}
-	for i, p := range all {
+	seen := make(map[[2]string]placed, len(all))
+	for _, p := range all {
 		if err := p.Validate(); err != nil {
 			return nil, p.at.errorf(p.key, "%s: %s", p.title(), firstFault(p.Baseline, err))
 		}
-		for _, q := range all[:i] {
-			if p.Name == q.Name && p.Metric == q.Metric {
-				return nil, p.at.errorf(p.key, "%s judges the metric %s, as %s does already: their alerts could not be told apart, give it another name", p.title(), quote(p.Metric), q.place())
-			}
+		id := [2]string{p.Name, p.Metric}
+		if q, ok := seen[id]; ok {
+			return nil, p.at.errorf(p.key, "%s judges the metric %s, as %s does already: their alerts could not be told apart, give it another name", p.title(), quote(p.Metric), q.place())
 		}
+		seen[id] = p
 	}
 	return all, nil
 }
@@ -109,7 +112,7 @@ func (c *Config) resolveShort(s short) ([]placed, error) {
 		if ok {
 			list[i].ThresholdPercent = c.Monitoring.AlertThresholdPercent
 		}
-		p := placed{list[i], at, key, c.off(list[i])}
+		p := placed{Baseline: list[i], at: at, key: key, off: c.off(list[i])}
 		off = off && p.off
 		all = append(all, p)
 	}
@@ -128,7 +131,7 @@ func (c *Config) resolveShort(s short) ([]placed, error) {
 		}
 		levels, all, at, off = b, nil, t.at, off || c.off(b)
 	}
-	return append(all, placed{s.companion(levels), at, key, off}), nil
+	return append(all, placed{Baseline: s.companion(levels), at: at, key: key, off: off, companion: true}), nil
 }
 
 // limits returns the baselines of [thresholds]: no tolerance.
@@ -139,7 +142,8 @@ func (c *Config) limits() []placed {
 			return
 		}
 		b.Name, b.Target, b.ThresholdPercent = name, target, 100
-		all = append(all, placed{b, c.at["thresholds."+name], "thresholds." + name, c.off(b)})
+		key := "thresholds." + name
+		all = append(all, placed{Baseline: b, at: c.at[key], key: key, off: c.off(b)})
 	}
 	add("max_memory_mb", c.Thresholds.MaxMemoryMB, views.Baseline{Metric: memoryUsage, Statistic: views.Value, Unit: "MiB"})
 	add("max_cpu_percent", c.Thresholds.MaxCPUPercent, views.Baseline{Metric: cpuUtilization, Statistic: views.Value, Unit: "%"})

@@ -29,11 +29,12 @@ type field[T any] struct {
 	show func(t *T) string
 }
 
-// Lengths of text, in bytes. Attribute values and paths of the real world are
-// shorter; what is longer is a mistake.
+// Bounds on text, in bytes, and on tables of free keys and lists, in entries.
+// Real ones stay far below; what is beyond is a mistake.
 const (
-	maxName = 128
-	maxText = 4096
+	maxName    = 128
+	maxText    = 4096
+	maxEntries = 128
 )
 
 // is says what a value is where something else was wanted.
@@ -49,6 +50,8 @@ func is(v any) string {
 		return fmt.Sprintf("= %s is a float", number(v))
 	case string:
 		return fmt.Sprintf("= %s is a string", quote(v))
+	case huge:
+		return "= " + cut(string(v), maxShownValue) + " is too large a number"
 	case []any:
 		return "is an array"
 	default:
@@ -109,14 +112,14 @@ func (l limits) check(v any, unit string) (float64, string) {
 	if unit != "" {
 		unit = " (" + unit + ")"
 	}
-	f, ok := asNumber(v)
-	if !ok {
+	switch f, ok := asNumber(v); {
+	case !ok:
 		return 0, fmt.Sprintf("%s: want a number %v%s", is(v), l, unit)
-	}
-	if !l.has(f) {
+	case !l.has(f):
 		return 0, fmt.Sprintf("= %s is out of range: want a number %v%s", number(f), l, unit)
+	default:
+		return f, ""
 	}
-	return f, ""
 }
 
 // decimal is a number of any kind: 1024 and 5.0 both do.
@@ -192,7 +195,7 @@ func whole[T any, N int | uint64](name, unit string, l limits, meaning string, a
 		set: func(t *T, v any) string {
 			f, wrong := l.check(v, unit)
 			if wrong != "" {
-				return strings.Replace(wrong, "a number", "a whole number", 1)
+				return strings.Replace(wrong, "want a number", "want a whole number", 1)
 			}
 			if f != math.Trunc(f) {
 				return fmt.Sprintf("= %s has a fraction: want a whole number %v", number(f), l)
@@ -248,7 +251,7 @@ func required[T any](f field[T]) field[T] {
 	set := f.set
 	f.set = func(t *T, v any) string {
 		if s, ok := v.(string); ok && strings.TrimSpace(s) == "" {
-			return "is empty: want a name, or leave the key out"
+			return "is empty: fill it in, or leave the key out"
 		}
 		return set(t, v)
 	}
@@ -279,6 +282,12 @@ func unknown(s string, choices []string) string {
 		return fmt.Sprintf("= %s is unknown, did you mean %q? want %s", quote(s), near, quoted(choices))
 	}
 	return fmt.Sprintf("= %s is unknown: want %s", quote(s), quoted(choices))
+}
+
+// inUnit documents a unit that is another key's value.
+func inUnit[T any](unit string, f field[T]) field[T] {
+	f.Unit = unit
+	return f
 }
 
 // choice is one of a few words; get and put convert between them and the field.
@@ -319,14 +328,17 @@ func list[T any](name, rng, meaning string, entry func(string) string, put func(
 			if !ok {
 				return is(v) + ": want an array of strings, as in [\"a\", \"b\"]"
 			}
+			if len(values) > maxEntries {
+				return fmt.Sprintf("has %d entries: want at most %d", len(values), maxEntries)
+			}
 			names := make([]string, 0, len(values))
 			for _, v := range values {
 				s, ok := v.(string)
 				if !ok {
-					return "has an entry that " + is(v) + ": want an array of strings, as in [\"a\", \"b\"]"
+					return "has an entry that is not a string: want an array of strings, as in [\"a\", \"b\"]"
 				}
 				if wrong := entry(s); wrong != "" {
-					return "has an entry that " + wrong
+					return "entry " + strings.TrimPrefix(wrong, "= ")
 				}
 				if slices.Contains(names, s) {
 					return fmt.Sprintf("names %s twice: name it once", quote(s))
@@ -344,7 +356,7 @@ func list[T any](name, rng, meaning string, entry func(string) string, put func(
 func texts[T any](name, meaning string, secret bool, at func(*T) *map[string]string) field[T] {
 	return field[T]{
 		Key: Key{Name: name, Type: "table of strings", Meaning: meaning},
-		set: notTable[T],
+		set: func(_ *T, v any) string { return notTable(v, secret) },
 		put: func(t *T, name string, v any) string {
 			s, ok := v.(string)
 			switch wrong := checkText(s, maxText); {
@@ -358,6 +370,9 @@ func texts[T any](name, meaning string, secret bool, at func(*T) *map[string]str
 			if *at(t) == nil {
 				*at(t) = map[string]string{}
 			}
+			if _, ok := (*at(t))[name]; !ok && len(*at(t)) == maxEntries {
+				return tooMany
+			}
 			(*at(t))[name] = s
 			return ""
 		},
@@ -369,7 +384,7 @@ func texts[T any](name, meaning string, secret bool, at func(*T) *map[string]str
 func attributes[T any](name, meaning string, at func(*T) *[]attribute.KeyValue) field[T] {
 	return field[T]{
 		Key: Key{Name: name, Type: "table", Range: "strings, integers, floats, booleans", Meaning: meaning},
-		set: notTable[T],
+		set: func(_ *T, v any) string { return notTable(v, false) },
 		put: func(t *T, name string, v any) string {
 			var value attribute.Value
 			switch v := v.(type) {
@@ -390,7 +405,11 @@ func attributes[T any](name, meaning string, at func(*T) *[]attribute.KeyValue) 
 			default:
 				return is(v) + ": want a string, integer, float or boolean"
 			}
-			*at(t) = withAttribute(*at(t), attribute.KeyValue{Key: attribute.Key(name), Value: value})
+			kvs := withAttribute(*at(t), attribute.KeyValue{Key: attribute.Key(name), Value: value})
+			if len(kvs) > maxEntries {
+				return tooMany
+			}
+			*at(t) = kvs
 			return ""
 		},
 		show: func(*T) string { return "" },
@@ -410,4 +429,12 @@ func withAttribute(kvs []attribute.KeyValue, kv attribute.KeyValue) []attribute.
 	return append(kvs, kv)
 }
 
-func notTable[T any](_ *T, v any) string { return is(v) + ": want a table, as in { name = \"value\" }" }
+var tooMany = fmt.Sprintf("is one too many: a table may have %d entries", maxEntries)
+
+func notTable(v any, secret bool) string {
+	const want = ": want a table, as in { name = \"value\" }"
+	if secret {
+		return "is no table" + want
+	}
+	return is(v) + want
+}

@@ -3,6 +3,8 @@ package config
 import (
 	"fmt"
 	"slices"
+
+	"github.com/otelperf/otelperf-go/views"
 )
 
 // inactive are the keys whose feature is not built yet. A row goes when its
@@ -45,10 +47,10 @@ func (c *Config) Warnings() []string {
 	}
 	for _, p := range placed {
 		switch {
-		case p.Observed() || p.Statistic == "value" && p.Metric != memoryUsage && p.Metric != cpuUtilization:
+		case p.Observed() || p.companion:
 		case p.off:
 			all = append(all, fmt.Sprintf("%s is not judged: a switch in [metrics] or monitoring.memory_tracking turns it off", p.title()))
-		case p.Unit == "%" && (p.Statistic == "error_ratio" || p.Metric == cpuUtilization) && p.Threshold() >= 100:
+		case p.Unit == "%" && (p.Statistic == views.ErrorRatio || p.Metric == cpuUtilization) && p.Threshold() >= 100:
 			all = append(all, fmt.Sprintf("%s alerts above %s %%, which is never reached", p.title(), number(p.Threshold())))
 		}
 	}

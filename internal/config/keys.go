@@ -38,9 +38,7 @@ func Keys() []Key {
 		k := f.Key
 		k.Default = f.show(defaults)
 		if keys = append(keys, k); k.Name == lastBeforeTargets {
-			for _, k := range targetKeys() {
-				keys = append(keys, k)
-			}
+			keys = append(keys, targetKeys()...)
 		}
 	}
 	for _, f := range tableFields {
@@ -205,9 +203,9 @@ var tableFields = []field[Table]{
 			}
 		}),
 	statistic(),
-	decimal("target", "`unit`", limits{lo: 0, hi: 1e15},
+	inUnit("`unit`", decimal("target", "", limits{lo: 0, hi: 1e15},
 		"The expected value. At 0 any positive value alerts. Required, except beside `fleet_target`: then the value is only shown in the process.",
-		func(t *Table) *float64 { return &t.Target }),
+		func(t *Table) *float64 { return &t.Target })),
 	unit(),
 	choice("direction", []string{"higher", "lower"}, "Which side of the target is worse.",
 		func(t *Table) string { return t.Direction.String() },
@@ -245,9 +243,9 @@ var tableFields = []field[Table]{
 		func(t *Table) *map[string]string { return &t.Labels }),
 	texts("annotations", "Go with the alert as they are: a summary, a runbook's address.", false,
 		func(t *Table) *map[string]string { return &t.Annotations }),
-	decimal("fleet_target", "`unit`", limits{lo: 0, hi: 1e15, above: true},
+	inUnit("`unit`", decimal("fleet_target", "", limits{lo: 0, hi: 1e15, above: true},
 		"The target of the sum over all instances, for generated rules. Means nothing inside one process.",
-		func(t *Table) *float64 { return &t.FleetTarget }),
+		func(t *Table) *float64 { return &t.FleetTarget })),
 }
 
 // inherited documents a default that is not a value of its own.

@@ -29,10 +29,16 @@ type assignment struct {
 	element int  // which [[baseline]] of the file this is in, -1: none
 }
 
-// other is a value of a type that no key takes.
-type other string
+// other is a value of a type that no key takes, huge the text of a number that
+// none can hold.
+type (
+	other string
+	huge  string
+)
 
-// parse returns the assignments of a TOML document in their order.
+// parse returns the assignments of a TOML document in their order. If all that
+// is wrong is a huge number they come with the error: the key it was meant for
+// has more to say.
 func parse(file string, data []byte) ([]assignment, error) {
 	s := scanner{file: file, data: data, element: -1}
 	if !utf8.Valid(data) {
@@ -49,7 +55,11 @@ func parse(file string, data []byte) ([]assignment, error) {
 	// The parser's syntax tree knows where things are; what may stand beside
 	// what (duplicates, redefinitions, numbers out of range) only decoding tells.
 	if err := toml.Unmarshal(s.data, &map[string]any{}); err != nil {
-		return nil, s.explain(err)
+		err := s.explain(err)
+		if slices.ContainsFunc(s.found, func(a assignment) bool { _, ok := a.value.(huge); return ok }) {
+			return s.found, err
+		}
+		return nil, err
 	}
 	return s.found, nil
 }
@@ -171,7 +181,7 @@ func (s *scanner) positionAt(offset int) position {
 	return position{s.file, line + 1, offset - s.lines[line] + 1}
 }
 
-// value converts a node. Numbers that do not fit are zero: decoding reports them.
+// value converts a node.
 func value(n *unstable.Node) any {
 	text := string(n.Data)
 	switch n.Kind {
@@ -180,10 +190,16 @@ func value(n *unstable.Node) any {
 	case unstable.Bool:
 		return text == "true"
 	case unstable.Integer:
-		i, _ := strconv.ParseInt(strings.ReplaceAll(text, "_", ""), 0, 64)
+		i, err := strconv.ParseInt(strings.ReplaceAll(text, "_", ""), 0, 64)
+		if err != nil {
+			return huge(text)
+		}
 		return i
 	case unstable.Float:
-		f, _ := strconv.ParseFloat(strings.ReplaceAll(text, "_", ""), 64)
+		f, err := strconv.ParseFloat(strings.ReplaceAll(text, "_", ""), 64)
+		if err != nil {
+			return huge(text)
+		}
 		return f
 	case unstable.InlineTable:
 		return other("a table")
@@ -226,6 +242,9 @@ func (s *scanner) explain(err error) error {
 	line, col := de.Position()
 	at := position{s.file, line, max(col, 1)}
 	message := oneLine(strings.TrimPrefix(de.Error(), "toml: "))
+	if strings.Contains(message, "value out of range") { // the standard library's words
+		message = "the number is too large"
+	}
 	if strings.Contains(message, "already") || strings.Contains(message, "should be a table") {
 		return s.duplicate(at, message)
 	}
@@ -246,27 +265,36 @@ func (s *scanner) duplicate(at position, message string) error {
 	if second < 0 {
 		return at.errorf("", "%s: keep one of them", message)
 	}
-	// An inline table is reported where it begins; the repeated key is inside.
-	for i := second; i < len(s.found); i++ {
-		a := s.found[i]
-		for _, first := range s.found[:i] {
-			if first.element == a.element && slices.Equal(first.path, a.path) && !(first.array && a.array) {
-				name := dotted(a.path)
-				if a.header && !first.header || first.header && !a.header {
-					return a.at.errorf(name, "%s is both a table and a value, first on line %d: keep one of them", name, first.at.line)
-				}
-				if a.header {
-					return a.at.errorf(name, "table [%s] is defined twice, first on line %d: merge the two", name, first.at.line)
-				}
-				return a.at.errorf(name, "key %s is set twice, first on line %d: keep one of them", name, first.at.line)
-			}
+	defined := map[string]assignment{}
+	for i, a := range s.found {
+		id := fmt.Sprint(a.element, "\x00", strings.Join(a.path, "\x00"))
+		first, ok := defined[id]
+		if !ok {
+			defined[id] = a
 		}
-		if i > second && a.at.line != at.line {
+		// An inline table is reported where it begins; the repeated key is inside.
+		if i < second || a.at.line < at.line || !ok || first.array && a.array {
+			continue
+		}
+		if a.at.line > at.line {
 			break
+		}
+		switch name := dotted(a.path); {
+		case a.header != first.header:
+			return a.at.errorf(name, "%s is both a table and a value, first on line %d: keep one of them", name, first.at.line)
+		case isBaseline(a.path):
+			return a.at.errorf(name, "[baseline] stands beside [[baseline]] on line %d: write [[baseline]] for each", first.at.line)
+		case a.header:
+			return a.at.errorf(name, "table [%s] is defined twice, first on line %d: merge the two", name, first.at.line)
+		default:
+			return a.at.errorf(name, "key %s is set twice, first on line %d: keep one of them", name, first.at.line)
 		}
 	}
 	name := dotted(s.found[second].path)
-	return at.errorf(name, "%s is defined twice, as a table and as a value: keep one of them", name)
+	if isBaseline(s.found[second].path) {
+		return at.errorf(name, "[baseline] stands beside [[baseline]]: write [[baseline]] for each")
+	}
+	return at.errorf(name, "%s is defined twice: keep it in one place", name)
 }
 
 // keyAt returns the full key that is assigned at or before a position on the
@@ -299,10 +327,13 @@ func (s *scanner) keyAt(at position) string {
 // syntaxFix says what most likely repairs a syntax error.
 func syntaxFix(message string) string {
 	for _, f := range []struct{ part, fix string }{
-		{"too large", "write a smaller number"},
-		{"out of range", "write a smaller number"},
-		{"at start of value", "text needs quotes, as in key = \"value\""},
-		{"expected keyword", "text needs quotes; only true and false go without"},
+		{"too large", "write a smaller one"},
+		{"nested more", "no key takes even two"},
+		{"U+000A at start of value", "write a value after ="},
+		{"at start of value", "write a number, true, false, or text in quotes"},
+		{"expected keyword", "write a number, true, false, or text in quotes"},
+		{"must be quoted", "write quotes around text; a number has no unit behind it"},
+		{"U+002C", "a fraction begins with a point, and lists are in brackets"},
 		{"leading zero", "drop the zeroes in front"},
 		{"new lines", "close the quote on the same line"},
 		{"terminated", "close the quote"},
@@ -318,5 +349,5 @@ func syntaxFix(message string) string {
 			return f.fix
 		}
 	}
-	return fmt.Sprintf("see %s", "https://toml.io for the syntax")
+	return "see https://toml.io for the syntax"
 }

@@ -62,6 +62,9 @@ func checkEndpoint(s string) string {
 	if s == "" || len(s) > maxText { // other checks say so
 		return ""
 	}
+	if strings.Contains(s, "@") { // and do not repeat it
+		return "has a user or password in it: put credentials into export.headers"
+	}
 	u, err := url.Parse(withScheme(s, false))
 	if err != nil || u.Host == "" || u.Hostname() == "" {
 		return "= " + quote(s) + " is no address: " + want
@@ -69,8 +72,6 @@ func checkEndpoint(s string) string {
 	switch {
 	case u.Scheme != "http" && u.Scheme != "https":
 		return "= " + quote(s) + " has an unknown scheme: " + want
-	case u.User != nil:
-		return "has a user or password in it: put credentials into export.headers"
 	case u.RawQuery != "" || u.Fragment != "":
 		return "= " + quote(s) + " has a query or fragment: " + want
 	}
