@@ -1,0 +1,228 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+)
+
+// grace is how long the next exporter may take to shut down when Shutdown's
+// own context is over and nobody waits any more.
+const grace = time.Second
+
+// run is the goroutine. It ends after Shutdown, when the next exporter lets it.
+func (e *Exporter) run() {
+	defer close(e.done)
+	for {
+		f, b, c, pause := e.todo()
+		switch {
+		case f != nil:
+			f.errs.add(e.next.ForceFlush(f.ctx))
+			f.done <- f.errs.join()
+		case b != nil:
+			e.export(b)
+		case c != nil:
+			e.shutdown(c)
+			return
+		case pause > 0:
+			select {
+			case <-e.wake:
+			case <-time.After(pause):
+			}
+		default:
+			<-e.wake
+		}
+	}
+}
+
+// todo returns what to do next: a flush that is due, else the oldest batch,
+// else the shutdown, else nothing for the time of pause, or until woken.
+func (e *Exporter) todo() (_ *flush, _ *batch, _ *closing, pause time.Duration) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for i, f := range e.flushes {
+		if len(e.waiting) == 0 || e.waiting[0].seq > f.target {
+			e.flushes = slices.Delete(e.flushes, i, i+1)
+			return f, nil, nil, 0
+		}
+	}
+	if len(e.waiting) == 0 {
+		return nil, nil, e.closing, 0
+	}
+	// Who waits for the data would rather know at once that it fails again.
+	if wait := time.Until(e.retryAt); wait > 0 && e.closing == nil && len(e.flushes) == 0 {
+		return nil, nil, nil, wait
+	}
+	e.flying = e.waiting[0]
+	e.remove(0)
+	return nil, e.flying, nil, 0
+}
+
+// export hands b to the next exporter, in parts where it is large.
+func (e *Exporter) export(b *batch) {
+	done := 0
+	for part := range split(&b.data, e.config.batchSize) {
+		points, delta := weigh(part)
+		err := e.attempt(part)
+		if err != nil && unsent(err) && e.postpone(b, done, err) {
+			return
+		}
+		e.account(b, points, delta, err)
+		done += points
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.flying = nil
+	e.recycle(b)
+}
+
+func (e *Exporter) attempt(part *metricdata.ResourceMetrics) error {
+	if e.ctx.Err() != nil {
+		return context.Cause(e.ctx)
+	}
+	e.mu.Lock()
+	e.since = time.Now()
+	e.mu.Unlock()
+	ctx, cancel := context.WithTimeout(e.ctx, e.config.timeout)
+	defer cancel()
+	return e.next.Export(ctx, part)
+}
+
+// account takes down what became of a part of b.
+func (e *Exporter) account(b *batch, points, delta int, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err == nil {
+		e.stats.Exported += uint64(points)
+		e.retries, e.retryAt = 0, time.Time{}
+		if len(e.waiting) == 0 {
+			e.newer = series{} // trouble is over: give its memory back
+		}
+		e.report.succeeded()
+		return
+	}
+	lost, reason := delta, ReasonFailed
+	rejected, partly := partialSuccess(err)
+	switch {
+	case partly:
+		lost, reason = min(rejected, points), ReasonRejected
+		e.stats.Exported += uint64(points - lost)
+	case e.ctx.Err() != nil:
+		lost, reason = points, ReasonShutdown
+	case e.closing != nil && len(e.waiting) == 0:
+		lost = points // nothing comes after it that would repeat the rest
+	}
+	e.lose(reason, lost)
+	e.report.failed(1, uint64(lost), err)
+	e.settle(b.seq, fmt.Errorf("monitor: exporter %q: %w", e.config.name, err))
+}
+
+// The pauses between attempts while a backend cannot be reached double from
+// the shortest to the longest.
+const (
+	shortestPause = time.Second
+	longestPause  = 30 * time.Second
+)
+
+// postpone puts b, without the points that are done, back to where it was, to
+// be tried again after a pause. It declines when there is no later.
+func (e *Exporter) postpone(b *batch, done int, err error) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closing != nil {
+		return false
+	}
+	e.flying = nil
+	e.report.failed(1, 0, err)
+	err = fmt.Errorf("monitor: exporter %q: not exported yet: %w", e.config.name, err)
+	for _, f := range e.flushes {
+		if f.target >= b.seq {
+			f.errs.add(err)
+			f.target = 0 // due now
+		}
+	}
+	e.retryAt = time.Now().Add(min(shortestPause<<min(e.retries, 10), longestPause))
+	e.retries++
+
+	cut(&b.data, done)
+	b.size = measure(&b.data)
+	e.waiting = slices.Insert(e.waiting, 0, b)
+	e.bytes += b.bytes
+	for _, newer := range e.waiting[1:] {
+		e.newer.reset(&newer.data)
+		if e.supersede(0, newer) {
+			break
+		}
+	}
+	e.limit()
+	return true
+}
+
+// unsent reports whether err says that no connection came about, so that
+// nothing of the request can have reached anybody. gRPC says it in words only.
+func unsent(err error) bool {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op.Op == "dial" || op.Op == "proxyconnect"
+	}
+	return strings.Contains(err.Error(), "Error while dialing")
+}
+
+// shutdown ends the next exporter, and with it this one.
+func (e *Exporter) shutdown(c *closing) {
+	ctx, cancel := c.ctx, context.CancelFunc(func() {})
+	if ctx.Err() != nil {
+		// Nobody waits, but connections and files are to be released.
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), grace)
+	}
+	err := e.next.Shutdown(ctx)
+	cancel()
+	e.mu.Lock()
+	c.errs.add(err)
+	e.free = nil
+	e.mu.Unlock()
+	e.stop(nil)
+	e.report.wait()
+}
+
+// weigh counts the data points of rm, and the deltas among them.
+func weigh(rm *metricdata.ResourceMetrics) (points, delta int) {
+	for i := range rm.ScopeMetrics {
+		metrics := rm.ScopeMetrics[i].Metrics
+		for j := range metrics {
+			n, isDelta := shape(metrics[j].Data)
+			points += n
+			if isDelta {
+				delta += n
+			}
+		}
+	}
+	return points, delta
+}
+
+// rejectedPoints is how the OTLP exporters say that a backend took all but
+// some data points. Their type for it is internal to each of them.
+var rejectedPoints = regexp.MustCompile(`^OTLP partial success: (?s:.*) \((\d+) metric data points rejected\)$`)
+
+// partialSuccess reports whether err says nothing but that, and how many data
+// points were rejected.
+func partialSuccess(err error) (rejected int, ok bool) {
+	for {
+		match := rejectedPoints.FindStringSubmatch(err.Error())
+		if match != nil {
+			n, convErr := strconv.Atoi(match[1])
+			return n, convErr == nil
+		}
+		if err = errors.Unwrap(err); err == nil {
+			return 0, false
+		}
+	}
+}
