@@ -3,6 +3,7 @@ package otelperf_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -96,6 +97,14 @@ func BenchmarkCall(b *testing.B) {
 	})
 	run("Record", func() { op.Record(ctx, time.Millisecond, nil) })
 	run("DoError", func() { _ = op.Do(ctx, func(context.Context) error { return failure }) })
+	run("DoPanic", func() {
+		defer func() { _ = recover() }()
+		_ = op.Do(ctx, func(context.Context) error { panic(failure) })
+	})
+	run("barePanic", func() {
+		defer func() { _ = recover() }()
+		panic(failure)
+	})
 	run("DoNoopProvider", func() { _ = off.Do(ctx, nothing) })
 	run("DoGlobalProviderUnset", func() { _ = unset.Do(ctx, nothing) })
 }
@@ -150,4 +159,38 @@ func BenchmarkCounter(b *testing.B) {
 			}
 		})
 	})
+}
+
+// BenchmarkMemory reports what a Recorder keeps, without the SDK's series.
+func BenchmarkMemory(b *testing.B) {
+	const operations = 500
+	held := func(errs ...error) float64 {
+		provider := newBindingProvider()
+		provider.bindsNil = true // It keeps nothing itself then.
+		rec, err := otelperf.New(otelperf.WithMeterProvider(provider))
+		if err != nil {
+			b.Fatal(err)
+		}
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		for i := range operations {
+			op, err := rec.Operation("search", attribute.Int("i", i))
+			if err != nil {
+				b.Fatal(err)
+			}
+			for _, err := range errs {
+				op.Record(context.Background(), time.Millisecond, err)
+			}
+		}
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		runtime.KeepAlive(rec)
+		return float64(int64(after.HeapAlloc)-int64(before.HeapAlloc)) / operations
+	}
+	for b.Loop() {
+		plain := held()
+		b.ReportMetric(plain, "B/operation")
+		b.ReportMetric(held(errors.New("failure"))-plain, "B/error.type")
+	}
 }

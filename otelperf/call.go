@@ -21,9 +21,9 @@ func (o *Operation) Do(ctx context.Context, fn func(context.Context) error) (err
 	if o == nil || !o.on {
 		return fn(ctx)
 	}
-	t := o.begin(ctx)
+	start := o.begin(ctx)
 	returned := false
-	defer func() { t.finish(returned, err) }()
+	defer func() { o.finish(ctx, start, returned, err) }()
 	err = fn(ctx)
 	returned = true
 	return err
@@ -37,9 +37,9 @@ func Call[T any](ctx context.Context, op *Operation, fn func(context.Context) (T
 	if op == nil || !op.on {
 		return fn(ctx)
 	}
-	t := op.begin(ctx)
+	start := op.begin(ctx)
 	returned := false
-	defer func() { t.finish(returned, err) }()
+	defer func() { op.finish(ctx, start, returned, err) }()
 	result, err = fn(ctx)
 	returned = true
 	return result, err
@@ -56,9 +56,9 @@ func Wrap[A, R any](op *Operation, fn func(context.Context, A) (R, error)) func(
 		return fn
 	}
 	return func(ctx context.Context, arg A) (result R, err error) {
-		t := op.begin(ctx)
+		start := op.begin(ctx)
 		returned := false
-		defer func() { t.finish(returned, err) }()
+		defer func() { op.finish(ctx, start, returned, err) }()
 		result, err = fn(ctx, arg)
 		returned = true
 		return result, err

@@ -283,7 +283,7 @@ func TestNestedCalls(t *testing.T) {
 func TestCrashShowsItsOrigin(t *testing.T) {
 	for _, f := range forms {
 		t.Run(f.name, func(t *testing.T) {
-			output, err, child := inChild(t)
+			output, child, err := inChild(t)
 			if child {
 				op := newKit(t).operation("search")
 				// The testing package recovers what its own goroutines panic with.

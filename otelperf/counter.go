@@ -122,18 +122,15 @@ func (c *Counter) Average() time.Duration {
 	if c == nil {
 		return 0
 	}
-	// The total goes first: each duration in it is then in the count too, and
-	// the quotient cannot exceed the longest of them.
+	// The total goes first. Each duration in it is then in the count too, so
+	// the quotient is no more than maxDuration and fits into 64 bits.
 	hi, lo := c.sum()
 	count := c.count.Load()
 	if count == 0 {
 		return 0
 	}
-	if hi >= count {
-		return maxDuration
-	}
 	quotient, _ := bits.Div64(hi, lo, count)
-	return time.Duration(min(quotient, uint64(maxDuration)))
+	return time.Duration(quotient)
 }
 
 // PerSecond returns the number of operations divided by the seconds since

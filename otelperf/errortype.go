@@ -101,7 +101,8 @@ func isFixed(errorType string) bool {
 func classify(ctx context.Context, err error) (errorType string) {
 	finished := false
 	defer func() {
-		if !finished && recover() != nil {
+		if !finished {
+			_ = recover()
 			errorType = cut(typeName(err), maxErrorTypeLength)
 		}
 	}()

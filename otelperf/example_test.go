@@ -76,7 +76,7 @@ func Example() {
 }
 
 func ExampleCall() {
-	rec, print := exampleRecorder()
+	rec, show := exampleRecorder()
 	search, _ := rec.Operation("search")
 
 	for _, word := range []string{"sort", "json", "perl"} {
@@ -85,7 +85,7 @@ func ExampleCall() {
 		})
 		fmt.Println(hits, err)
 	}
-	print()
+	show()
 	// Output:
 	// [sort.Slice slices.Sort] <nil>
 	// [json.Marshal] <nil>
@@ -95,7 +95,7 @@ func ExampleCall() {
 }
 
 func ExampleOperation_Do() {
-	rec, print := exampleRecorder()
+	rec, show := exampleRecorder()
 	store, _ := rec.Operation("store", attribute.String("index", "docs"))
 
 	err := store.Do(context.Background(), func(context.Context) error {
@@ -103,27 +103,27 @@ func ExampleOperation_Do() {
 		return nil
 	})
 	fmt.Println(err)
-	print()
+	show()
 	// Output:
 	// <nil>
 	// otelperf.operation.duration index=docs,otelperf.operation.name=store count=1
 }
 
 func ExampleWrap() {
-	rec, print := exampleRecorder()
+	rec, show := exampleRecorder()
 	search, _ := rec.Operation("search")
 
 	find := otelperf.Wrap(search, docs.Find) // func(context.Context, string) ([]string, error)
 	hits, err := find(context.Background(), "json")
 	fmt.Println(hits, err)
-	print()
+	show()
 	// Output:
 	// [json.Marshal] <nil>
 	// otelperf.operation.duration otelperf.operation.name=search count=1
 }
 
 func ExampleOperation_Start() {
-	rec, print := exampleRecorder()
+	rec, show := exampleRecorder()
 	search, _ := rec.Operation("search")
 
 	find := func(ctx context.Context, word string) (hits []string, err error) {
@@ -132,20 +132,20 @@ func ExampleOperation_Start() {
 	}
 	hits, err := find(context.Background(), "perl")
 	fmt.Println(hits, err)
-	print()
+	show()
 	// Output:
 	// [] not found
 	// otelperf.operation.duration error.type=*errors.errorString,otelperf.operation.name=search count=1
 }
 
 func ExampleOperation_Record() {
-	rec, print := exampleRecorder()
+	rec, show := exampleRecorder()
 	query, _ := rec.Operation("query")
 
 	// Both come from elsewhere, a database's own report say.
 	query.Record(context.Background(), 3*time.Millisecond, nil)
 	query.Record(context.Background(), time.Second, context.DeadlineExceeded)
-	print()
+	show()
 	// Output:
 	// otelperf.operation.duration error.type=context.DeadlineExceeded,otelperf.operation.name=query count=1
 	// otelperf.operation.duration otelperf.operation.name=query count=1

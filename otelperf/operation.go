@@ -36,35 +36,31 @@ type Operation struct {
 // asked for durations when it began.
 const unmeasured = time.Duration(math.MinInt64)
 
-// begin counts a call as active and starts its time.
-func (o *Operation) begin(ctx context.Context) Timing {
+// begin counts a call as active and returns when it began.
+func (o *Operation) begin(ctx context.Context) time.Duration {
 	o.active.Add(1)
 	if !o.success.histogram.Enabled(ctx) {
 		// The global provider is not set, or a view drops the metric.
-		return Timing{ctx: ctx, op: o, start: unmeasured}
+		return unmeasured
 	}
-	return Timing{ctx: ctx, op: o, start: now()}
+	return now()
 }
 
 // finish ends what begin began. That returned is false means that the call is
 // being unwound, by a panic or a Goexit.
-func (t Timing) finish(returned bool, err error) {
-	if t.start == unmeasured {
-		t.op.active.Add(-1)
+func (o *Operation) finish(ctx context.Context, start time.Duration, returned bool, err error) {
+	if start == unmeasured {
+		o.active.Add(-1)
 		return
 	}
-	elapsed := now() - t.start
-	if returned && err == nil {
-		t.op.done(t.ctx, elapsed, t.op.success)
-		return
+	elapsed := now() - start
+	s := o.success
+	if !returned {
+		s = o.failure(unwinding())
+	} else if err != nil {
+		s = o.failure(classify(ctx, err))
 	}
-	errorType := ""
-	if returned {
-		errorType = classify(t.ctx, err)
-	} else {
-		errorType = unwinding()
-	}
-	t.op.done(t.ctx, elapsed, t.op.failure(errorType))
+	o.done(ctx, elapsed, s)
 }
 
 // done ends a call that was active. The call leaves active before its

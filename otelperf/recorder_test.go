@@ -5,20 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math"
-	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
-	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/metric"
-	"go.opentelemetry.io/otel/metric/noop"
-	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
@@ -76,125 +67,6 @@ func TestExport(t *testing.T) {
 	timing.End(nil)
 }
 
-func TestOperationNames(t *testing.T) {
-	k := newKit(t)
-	good := []string{"search", "a", "Suche nach Wörtern", "検索", "a/b.c-d_e:f", strings.Repeat("x", 128)}
-	for _, name := range good {
-		if op, err := k.rec.Operation(name); op == nil || err != nil {
-			t.Errorf("Operation(%q) = %v, %v", name, op, err)
-		}
-	}
-	bad := map[string]string{
-		"":                       `otelperf: operation name "" is empty`,
-		" search":                `otelperf: operation name " search" begins or ends with white space`,
-		"search\n":               `otelperf: operation name "search\n" begins or ends with white space`,
-		"a\x00b":                 `otelperf: operation name "a\x00b" holds the unprintable character U+0000`,
-		"a\tb":                   `otelperf: operation name "a\tb" holds the unprintable character U+0009`,
-		"a\u200bb":               `otelperf: operation name "a\u200bb" holds the unprintable character U+200B`,
-		"a\xffb":                 `otelperf: operation name "a\xffb" is not valid UTF-8`,
-		strings.Repeat("x", 129): `otelperf: operation name "` + strings.Repeat("x", 40) + `…" has 129 bytes, more than 128`,
-		strings.Repeat("ö", 99):  `otelperf: operation name "` + strings.Repeat("ö", 20) + `…" has 198 bytes, more than 128`,
-	}
-	for name, want := range bad {
-		op, err := k.rec.Operation(name)
-		if err == nil || err.Error() != want {
-			t.Errorf("Operation(%q): %v\nwant %s", name, err, want)
-		}
-		if op != nil {
-			t.Errorf("Operation(%q) gave an operation with its error", name)
-		}
-		if _, err := otelperf.New(otelperf.WithoutOperations("search", name)); err == nil || err.Error() != want {
-			t.Errorf("WithoutOperations(%q): %v\nwant %s", name, err, want)
-		}
-	}
-}
-
-func TestOperationAttributes(t *testing.T) {
-	k := newKit(t)
-	many := func(n int) (attrs []attribute.KeyValue) {
-		for i := range n {
-			attrs = append(attrs, attribute.Int("a"+strconv.Itoa(i), i))
-		}
-		return attrs
-	}
-	good := [][]attribute.KeyValue{
-		nil,
-		many(16),
-		{attribute.String("s", ""), attribute.Bool("b", true), attribute.Int64("i", math.MinInt64), attribute.Float64("f", math.Inf(1))},
-		{attribute.StringSlice("s", []string{"a", "b"}), attribute.BoolSlice("b", nil), attribute.Int64Slice("i", []int64{1}), attribute.Float64Slice("f", []float64{1})},
-		{attribute.String("long", strings.Repeat("x", 256))},
-	}
-	for _, attrs := range good {
-		if _, err := k.rec.Operation("search", attrs...); err != nil {
-			t.Errorf("Operation with %v: %v", attrs, err)
-		}
-	}
-	bad := []struct {
-		attrs []attribute.KeyValue
-		want  string
-	}{
-		{many(17), `has 17 attributes, more than 16`},
-		{[]attribute.KeyValue{{}}, `attribute "" is empty`},
-		{[]attribute.KeyValue{{Key: "x"}}, `attribute "x" has no value`},
-		{[]attribute.KeyValue{attribute.Int(" x", 1)}, `attribute " x" begins or ends with white space`},
-		{[]attribute.KeyValue{attribute.Int(strings.Repeat("x", 129), 1)}, `has 129 bytes, more than 128`},
-		{[]attribute.KeyValue{attribute.Int("x", 1), attribute.Int("y", 1), attribute.Int("x", 1)}, `attribute "x" is given twice`},
-		{[]attribute.KeyValue{attribute.String("error.type", "x")}, `attribute "error.type" is reserved`},
-		{[]attribute.KeyValue{attribute.String("otelperf.operation.name", "x")}, `attribute "otelperf.operation.name" is reserved`},
-		{[]attribute.KeyValue{attribute.String("otelperf.source", "x")}, `attribute "otelperf.source" is reserved`},
-		{[]attribute.KeyValue{attribute.Bool("otel.metric.overflow", true)}, `attribute "otel.metric.overflow" is reserved`},
-		{[]attribute.KeyValue{attribute.String("x", strings.Repeat("x", 257))}, `attribute "x" has a value of 257 bytes, more than 256`},
-		{[]attribute.KeyValue{attribute.Int64Slice("x", make([]int64, 200))}, `attribute "x" has a value of`},
-		{[]attribute.KeyValue{attribute.String("x", "\xff")}, `attribute "x" is not valid UTF-8`},
-		{[]attribute.KeyValue{attribute.StringSlice("x", []string{"a", "\xff"})}, `attribute "x" is not valid UTF-8`},
-		{[]attribute.KeyValue{attribute.Float64("x", math.NaN())}, `attribute "x" is not a number`},
-		{[]attribute.KeyValue{attribute.Float64Slice("x", []float64{1, math.NaN()})}, `attribute "x" holds what is not a number`},
-		{[]attribute.KeyValue{attribute.ByteSlice("x", []byte{1})}, `attribute "x" is of type BYTESLICE, which is no dimension of a metric`},
-	}
-	for _, c := range bad {
-		op, err := k.rec.Operation("search", c.attrs...)
-		if op != nil || err == nil || !strings.HasPrefix(err.Error(), `otelperf: operation "search"`) || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("Operation with %v = %v, %v\nwant %s", c.attrs, op, err, c.want)
-		}
-	}
-}
-
-func FuzzOperationName(f *testing.F) {
-	for _, seed := range []string{"", "search", " x", "a\x00", "\xff", "検索", strings.Repeat("x", 129), "\u2028", "a\u00a0"} {
-		f.Add(seed, "key", "value")
-		f.Add("search", seed, seed)
-	}
-	k := newKit(f)
-	f.Fuzz(func(t *testing.T, name, key, value string) {
-		rec, err := otelperf.New(otelperf.WithMeterProvider(k.provider))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = rec.Close() }()
-		op, err := rec.Operation(name, attribute.String(key, value))
-		if (op == nil) != (err != nil) {
-			t.Fatalf("Operation = %v, %v", op, err)
-		}
-		if err != nil {
-			if msg := err.Error(); !strings.HasPrefix(msg, "otelperf: ") || strings.ContainsFunc(msg, unicode.IsControl) || len(msg) > 500 {
-				t.Errorf("error %q", msg)
-			}
-			return
-		}
-		for _, s := range []string{name, key} {
-			if s == "" || len(s) > 128 || strings.TrimSpace(s) != s || strings.ContainsFunc(s, unicode.IsControl) {
-				t.Errorf("%q was accepted", s)
-			}
-		}
-		if !utf8.ValidString(name + key + value) {
-			t.Errorf("invalid UTF-8 was accepted")
-		}
-		if err := op.Do(t.Context(), nothing); err != nil {
-			t.Error(err)
-		}
-	})
-}
-
 func TestSameOperation(t *testing.T) {
 	k := newKit(t)
 	a, b := attribute.String("a", "1"), attribute.String("b", "2")
@@ -241,31 +113,6 @@ func TestOperationLimit(t *testing.T) {
 	}
 	if _, err := k.rec.Operation("search", attribute.Int("i", 999)); err != nil {
 		t.Errorf("an operation made before: %v", err)
-	}
-}
-
-func TestWithoutOperations(t *testing.T) {
-	k := newKitWith(t, []otelperf.Option{nil, otelperf.WithoutOperations("search"), otelperf.WithoutOperations("store", "unused"), otelperf.WithoutOperations()})
-	for _, name := range []string{"search", "store", "other"} {
-		op := k.operation(name)
-		for _, f := range forms {
-			ran := false
-			if err := f.run(t.Context(), op, func(context.Context) error { ran = true; return errFailure }); !ran || !errors.Is(err, errFailure) {
-				t.Errorf("%s of %s: ran %v, %v", f.name, name, ran, err)
-			}
-		}
-		op.Record(t.Context(), 1, nil)
-		if op != k.operation(name) {
-			t.Errorf("%s is another operation the second time", name)
-		}
-	}
-	if got := k.active(); len(got) != 1 || got["other"] != 0 {
-		t.Errorf("active = %v, want only other", got)
-	}
-	for name, want := range map[string]int{"search": 0, "store": 0, "other": 2} {
-		if got := k.outcomes(name); len(got) != want {
-			t.Errorf("outcomes of %s = %v", name, got)
-		}
 	}
 }
 
@@ -327,95 +174,6 @@ func TestNilAndZero(t *testing.T) {
 	})
 }
 
-func TestNoopProvider(t *testing.T) {
-	rec, err := otelperf.New(otelperf.WithMeterProvider(noop.NewMeterProvider()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	op, err := rec.Operation("search")
-	if op == nil || err != nil {
-		t.Fatalf("Operation = %v, %v", op, err)
-	}
-	for _, f := range forms {
-		if err := f.run(t.Context(), op, func(context.Context) error { return errFailure }); !errors.Is(err, errFailure) {
-			t.Errorf("%s = %v", f.name, err)
-		}
-	}
-	if _, err := rec.Operation(" "); err == nil {
-		t.Error("a bad name is no error")
-	}
-	if err := rec.Close(); err != nil {
-		t.Error(err)
-	}
-}
-
-// A provider that breaks.
-type brokenProvider struct {
-	noop.MeterProvider
-
-	meter metric.Meter
-}
-
-func (p brokenProvider) Meter(string, ...metric.MeterOption) metric.Meter { return p.meter }
-
-type brokenMeter struct {
-	noop.Meter
-
-	histogram, active, callback error
-	none                        bool
-	unregister                  error
-}
-
-func (m brokenMeter) Float64Histogram(string, ...metric.Float64HistogramOption) (metric.Float64Histogram, error) {
-	if m.none {
-		return nil, nil
-	}
-	return noop.Float64Histogram{}, m.histogram
-}
-
-func (m brokenMeter) Int64ObservableUpDownCounter(string, ...metric.Int64ObservableUpDownCounterOption) (metric.Int64ObservableUpDownCounter, error) {
-	return noop.Int64ObservableUpDownCounter{}, m.active
-}
-
-func (m brokenMeter) RegisterCallback(metric.Callback, ...metric.Observable) (metric.Registration, error) {
-	return brokenRegistration{err: m.unregister}, m.callback
-}
-
-type brokenRegistration struct {
-	noop.Registration
-
-	err error
-}
-
-func (r brokenRegistration) Unregister() error { return r.err }
-
-func TestNewErrors(t *testing.T) {
-	var none *sdkmetric.MeterProvider
-	cases := map[string]metric.MeterProvider{
-		"otelperf: the meter provider is a nil *metric.MeterProvider": none,
-		"otelperf: the meter provider gave no meter":                  brokenProvider{},
-		"otelperf: the meter gave no instrument":                      brokenProvider{meter: brokenMeter{none: true}},
-		"otelperf: creating otelperf.operation.duration: failure":     brokenProvider{meter: brokenMeter{histogram: errFailure}},
-		"otelperf: creating otelperf.operation.active: failure":       brokenProvider{meter: brokenMeter{active: errFailure}},
-		"otelperf: observing otelperf.operation.active: failure":      brokenProvider{meter: brokenMeter{callback: errFailure}},
-	}
-	for want, provider := range cases {
-		rec, err := otelperf.New(otelperf.WithMeterProvider(provider))
-		if rec != nil || err == nil || err.Error() != want {
-			t.Errorf("New = %v, %v\nwant %s", rec, err, want)
-		}
-	}
-	rec, err := otelperf.New(otelperf.WithMeterProvider(brokenProvider{meter: brokenMeter{unregister: errFailure}}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for range 2 {
-		if err := rec.Close(); !errors.Is(err, errFailure) || err.Error() != "otelperf: closing: failure" {
-			t.Errorf("Close = %v", err)
-		}
-	}
-}
-
 func TestClose(t *testing.T) {
 	k := newKit(t)
 	op := k.operation("search")
@@ -471,60 +229,6 @@ func TestTwoRecorders(t *testing.T) {
 	}
 	if got, ok := k.active()["search"]; got != 0 || !ok {
 		t.Errorf("active = %d, %v, want 0 by the first recorder", got, ok)
-	}
-}
-
-// The global provider is set while calls are under way. It can be set only
-// once in a process, hence the child.
-func TestGlobalProviderSetLater(t *testing.T) {
-	output, err, child := inChild(t)
-	if !child {
-		if err != nil || !strings.Contains(output, "PASS") {
-			t.Errorf("%v\n%s", err, output)
-		}
-		return
-	}
-	rec, err := otelperf.New()
-	if err != nil {
-		t.Fatal(err)
-	}
-	op, err := rec.Operation("search")
-	if err != nil {
-		t.Fatal(err)
-	}
-	early := op.Start(t.Context())
-	for _, f := range forms {
-		for i := range 10 {
-			alone(func() { _ = f.run(t.Context(), op, body(i)) })
-		}
-	}
-	op.Record(t.Context(), 1, nil)
-
-	k := newKit(t)
-	otel.SetMeterProvider(k.provider)
-	if got := k.active()["search"]; got != 1 {
-		t.Errorf("active = %d, want the call that began before", got)
-	}
-	if err := op.Do(t.Context(), func(context.Context) error {
-		early.End(nil)
-		if got := k.active()["search"]; got != 1 {
-			t.Errorf("active = %d within a call", got)
-		}
-		return nil
-	}); err != nil {
-		t.Error(err)
-	}
-	if got, ok := k.active()["search"]; got != 0 || !ok {
-		t.Errorf("active = %d, %v, want 0", got, ok)
-	}
-	if got, want := k.outcomes("search"), (map[string]uint64{"": 1}); !maps.Equal(got, want) {
-		t.Errorf("outcomes = %v, want %v", got, want)
-	}
-	if err := rec.Close(); err != nil {
-		t.Error(err)
-	}
-	if got := k.active(); got != nil {
-		t.Errorf("active after Close = %v", got)
 	}
 }
 

@@ -185,13 +185,13 @@ const childVariable = "OTELPERF_TEST_CHILD"
 
 // inChild runs the calling test again in a process of its own and returns
 // what that wrote. In the child it reports true instead.
-func inChild(t *testing.T) (output string, err error, child bool) {
+func inChild(t *testing.T) (output string, child bool, err error) {
 	t.Helper()
 	if os.Getenv(childVariable) == t.Name() {
-		return "", nil, true
+		return "", true, nil
 	}
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
 	cmd.Env = append(os.Environ(), childVariable+"="+t.Name(), "GOTRACEBACK=all")
 	out, err := cmd.CombinedOutput()
-	return string(out), err, false
+	return string(out), false, err
 }

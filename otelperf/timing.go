@@ -32,7 +32,7 @@ func (o *Operation) Start(ctx context.Context) Timing {
 	if o == nil || !o.on {
 		return Timing{}
 	}
-	return o.begin(ctx)
+	return Timing{ctx: ctx, op: o, start: o.begin(ctx)}
 }
 
 // End records the operation as succeeded if *err is nil, and as failed
@@ -63,5 +63,5 @@ func (t Timing) End(err *error) {
 	if err != nil {
 		outcome = *err
 	}
-	t.finish(true, outcome)
+	t.op.finish(t.ctx, t.start, true, outcome)
 }
