@@ -11,6 +11,7 @@ import (
 )
 
 //go:generate go run ./internal/combos -o combos.go
+//go:generate go run ./internal/combos -test -o combos_test.go
 
 // A response is the state of one request and the ResponseWriter that its
 // handler gets: the one allocation that a request costs. It is never pooled,

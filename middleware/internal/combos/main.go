@@ -29,8 +29,13 @@ var methods = []string{
 
 func main() {
 	out := flag.String("o", "", "file to write")
+	test := flag.Bool("test", false, "write the test's writers instead")
 	flag.Parse()
-	src, err := generate()
+	gen := generate
+	if *test {
+		gen = generateTest
+	}
+	src, err := gen()
 	if err != nil {
 		log.Fatal(err)
 	}
