@@ -7,6 +7,7 @@ replace github.com/otelperf/otelperf-go => ../..
 require (
 	github.com/blevesearch/bleve/v2 v2.5.7
 	github.com/schollz/progressbar/v3 v3.19.1
+	go.opentelemetry.io/otel/metric v1.47.0
 	golang.org/x/term v0.47.0
 )
 
@@ -20,7 +21,6 @@ require (
 	go.opentelemetry.io/auto/sdk v1.2.1 // indirect
 	go.opentelemetry.io/otel v1.47.0 // indirect
 	go.opentelemetry.io/otel/log v1.47.0 // indirect
-	go.opentelemetry.io/otel/metric v1.47.0 // indirect
 	go.opentelemetry.io/otel/trace v1.47.0 // indirect
 )
 

@@ -23,6 +23,9 @@ import (
 	"github.com/otelperf/otelperf-go/otelperf"
 )
 
+// maxDocuments bounds the memory that clients can fill.
+const maxDocuments = 500_000
+
 // shutdownTimeout bounds each step of the way out.
 const shutdownTimeout = 10 * time.Second
 
@@ -108,7 +111,7 @@ func load(ctx context.Context, dir string, stderr io.Writer) (*index.Index, []co
 	if err != nil {
 		return nil, nil, err
 	}
-	x, err := index.New()
+	x, err := index.New(maxDocuments)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -136,4 +139,3 @@ func bar(documents int, stderr io.Writer) (progress func(int), done func()) {
 	// That a terminal cannot be written to is no reason not to serve.
 	return func(n int) { _ = b.Add(n) }, func() { _ = b.Finish() }
 }
-

@@ -18,7 +18,8 @@ import (
 // Limits of what is read from a folder, so that a wrong one (a home folder, a
 // disk) costs a bounded time and memory.
 const (
-	maxFileBytes  = 1 << 20   // of one file
+	maxTextBytes  = 1 << 20   // of one file
+	maxGoBytes    = 4 << 20   // of one with Go, which says nothing in part
 	maxTotalBytes = 256 << 20 // of all
 	maxFiles      = 50_000
 )
@@ -92,7 +93,7 @@ func (c *Corpus) list(ctx context.Context, fsys fs.FS) ([]folder, error) {
 			c.Stopped = fmt.Sprintf("%d files", maxFiles)
 			return fs.SkipAll
 		}
-		if total += min(info.Size(), maxFileBytes); total > maxTotalBytes {
+		if total += min(info.Size(), maxTextBytes); total > maxTotalBytes {
 			c.Stopped = fmt.Sprintf("%d MiB", maxTotalBytes>>20)
 			return fs.SkipAll
 		}
@@ -145,16 +146,16 @@ func (c *Corpus) merge(p part) {
 	c.Unreadable += p.unreadable
 }
 
-// readFile reads a file up to maxFileBytes and tells whether there was more.
-func readFile(fsys fs.FS, name string) (data []byte, more bool, err error) {
+// readFile reads a file up to a limit and tells whether there was more.
+func readFile(fsys fs.FS, name string, limit int64) (data []byte, more bool, err error) {
 	f, err := fsys.Open(name)
 	if err != nil {
 		return nil, false, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	data, err = io.ReadAll(io.LimitReader(f, maxFileBytes+1))
-	if len(data) > maxFileBytes {
-		return data[:maxFileBytes], true, err
+	data, err = io.ReadAll(io.LimitReader(f, limit+1))
+	if int64(len(data)) > limit {
+		return data[:limit], true, err
 	}
 	return data, false, err
 }

@@ -33,7 +33,7 @@ func parseGo(fsys fs.FS, dir, importPath string, names []string) (packages []goP
 	byName := make(map[string][]*ast.File)
 	var tests []*ast.File
 	for _, name := range names {
-		src, _, err := readFile(fsys, path.Join(dir, name))
+		src, _, err := readFile(fsys, path.Join(dir, name), maxGoBytes)
 		if err != nil {
 			broken = append(broken, name)
 			continue

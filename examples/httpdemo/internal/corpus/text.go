@@ -20,7 +20,7 @@ const (
 
 // readText adds a text or Markdown file, divided into sections or passages.
 func (p *part) readText(fsys fs.FS, name string) {
-	data, more, err := readFile(fsys, name)
+	data, more, err := readFile(fsys, name, maxTextBytes)
 	if err != nil {
 		p.unreadable++
 		return
@@ -75,7 +75,13 @@ func binary(data []byte) bool {
 type section struct{ heading, text string }
 
 // markdown divides a Markdown text at its headings, those in fenced code apart.
+// What some sites put before it between two lines of dashes is left out.
 func markdown(text string) []section {
+	if rest, ok := strings.CutPrefix(text, "---\n"); ok {
+		if _, after, ok := strings.Cut(rest, "\n---\n"); ok {
+			text = after
+		}
+	}
 	var sections []section
 	var current section
 	var body strings.Builder

@@ -19,11 +19,8 @@ import (
 	"github.com/otelperf/otelperf-go/examples/httpdemo/internal/corpus"
 )
 
-// ErrFull is returned where a document would exceed MaxDocuments.
+// ErrFull is returned where a document would be one more than the index takes.
 var ErrFull = errors.New("index: full")
-
-// MaxDocuments bounds the memory that clients can fill.
-const MaxDocuments = 500_000
 
 // batchSize is how many documents AddAll hands to bleve at once.
 const batchSize = 500
@@ -57,15 +54,16 @@ type Hit struct {
 type Index struct {
 	bleve bleve.Index
 	dir   string
+	limit int
 
 	mu        sync.RWMutex
 	documents map[string]corpus.Document
 	last      uint64 // the number of the last document that Add named
 }
 
-// New returns an empty index. Its files hold nothing that the process does not
+// New returns an empty index that takes up to limit documents. Its files hold nothing that the process does not
 // and are gone after Close.
-func New() (*Index, error) {
+func New(limit int) (*Index, error) {
 	m, err := newMapping()
 	if err != nil {
 		return nil, err
@@ -82,7 +80,7 @@ func New() (*Index, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("index: %w", err), os.RemoveAll(dir))
 	}
-	return &Index{bleve: b, dir: dir, documents: make(map[string]corpus.Document)}, nil
+	return &Index{bleve: b, dir: dir, limit: limit, documents: make(map[string]corpus.Document)}, nil
 }
 
 // Close ends the index and removes its files. Nothing may use it afterwards.
@@ -109,8 +107,8 @@ func (x *Index) Get(id string) (corpus.Document, bool) {
 // the place of the old. It calls progress, unless nil, with the number of
 // documents added since the last call. It ends early if ctx is cancelled.
 func (x *Index) AddAll(ctx context.Context, documents []corpus.Document, progress func(int)) error {
-	if x.Len()+len(documents) > MaxDocuments {
-		return fmt.Errorf("%w: %d more documents do not fit, %d at most do", ErrFull, len(documents), MaxDocuments)
+	if x.Len()+len(documents) > x.limit {
+		return fmt.Errorf("%w: %d more documents do not fit, it takes %d", ErrFull, len(documents), x.limit)
 	}
 	for len(documents) > 0 {
 		if err := ctx.Err(); err != nil {
@@ -163,7 +161,7 @@ func (x *Index) Add(ctx context.Context, d corpus.Document) (corpus.Document, er
 func (x *Index) store(d corpus.Document) (corpus.Document, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if len(x.documents) >= MaxDocuments {
+	if len(x.documents) >= x.limit {
 		return d, ErrFull
 	}
 	for {

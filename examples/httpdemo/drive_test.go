@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/otelperf/otelperf-go/examples/httpdemo/internal/corpus"
+)
+
+// TestDriveUsesTheService drives the real service and looks at what it was
+// asked.
+func TestDriveUsesTheService(t *testing.T) {
+	s := testService(t, 10_000, 0)
+	api := newAPI(s, 0, nil)
+	var mu sync.Mutex
+	questions, routes := make(map[string]bool), make(map[string]int)
+	inFlight, most := 0, 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		inFlight++
+		most = max(most, inFlight)
+		mu.Unlock()
+		api.ServeHTTP(w, r)
+		mu.Lock()
+		defer mu.Unlock()
+		inFlight--
+		routes[r.Pattern]++
+		if q := r.URL.Query().Get("q"); q != "" {
+			questions[q] = true
+		}
+	}))
+	defer server.Close()
+	d := &driver{base: server.URL, clients: 3, documents: someDocuments, timeout: 10 * time.Second}
+	got, err := d.run(t.Context(), time.Second)
+	if err != nil || got.failed > 0 || got.failure != nil || got.elapsed < time.Second {
+		t.Fatalf("got %+v, %v", got, err)
+	}
+	sum := 0
+	for _, want := range []string{"GET /search", "POST /documents", "GET /documents/{id...}"} {
+		if routes[want] == 0 {
+			t.Errorf("%s was not used", want)
+		}
+		sum += routes[want]
+	}
+	if sum != got.requests || len(routes) != 3 {
+		t.Errorf("the clients counted %d requests, the server %v", got.requests, routes)
+	}
+	if got.requests > 3*50+3 {
+		t.Errorf("%d requests: three clients that rest 20 ms send fewer", got.requests)
+	}
+	if most > 3 {
+		t.Errorf("%d requests at once", most)
+	}
+	if s.index.Len() != len(someDocuments)+routes["POST /documents"] {
+		t.Errorf("%d documents after %d were sent", s.index.Len(), routes["POST /documents"])
+	}
+	text := strings.ToLower(mustJSON(t, someDocuments))
+	for q := range questions {
+		for word := range strings.FieldsSeq(strings.ToLower(q)) {
+			if !strings.Contains(text, word) {
+				t.Errorf("%q was asked: %q is in no document", q, word)
+			}
+		}
+	}
+	if len(questions) < 5 {
+		t.Errorf("only %d different questions", len(questions))
+	}
+}
+
+func mustJSON(t *testing.T, v any) string {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func TestDriveCountsFailures(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	defer server.Close()
+	d := &driver{base: server.URL, clients: 1, documents: someDocuments, timeout: time.Second}
+	got, err := d.run(t.Context(), 50*time.Millisecond)
+	if err != nil || got.requests == 0 || got.failed != got.requests || got.failure == nil || !strings.Contains(got.failure.Error(), "404") {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+func TestDriveEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	arrived := make(chan struct{}, 10)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		arrived <- struct{}{}
+		<-ctx.Done() // an answer that comes after the end is still waited for
+		w.WriteHeader(http.StatusTeapot)
+	}))
+	defer server.Close()
+	go func() {
+		<-arrived
+		cancel()
+	}()
+	d := &driver{base: server.URL, clients: 1, documents: someDocuments, timeout: time.Minute}
+	got, err := d.run(ctx, time.Hour)
+	if err != nil || got.requests != 1 || !strings.Contains(got.failure.Error(), "teapot") {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+func TestDriveNeedsDocuments(t *testing.T) {
+	d := &driver{base: "http://127.0.0.1:1", clients: 1}
+	if _, err := d.run(t.Context(), time.Second); err == nil || !strings.Contains(err.Error(), "the corpus is empty") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestDriveWithoutWords finds something to ask in a corpus of punctuation.
+func TestDriveWithoutWords(t *testing.T) {
+	server := testServer(t, testService(t, 1000, 0))
+	d := &driver{base: server.URL, clients: 2, timeout: time.Second, documents: []corpus.Document{{ID: "x", Title: "?", Text: "!"}}}
+	if got, err := d.run(t.Context(), 200*time.Millisecond); err != nil || got.failed > 0 || got.requests == 0 {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
