@@ -182,7 +182,7 @@ func TestDurationDropped(t *testing.T) {
 	}
 }
 
-// Zero stays reported, under delta temporality as well.
+// Zero stays reported: a series that comes and goes reads as missing data.
 func TestActiveZeroIsReported(t *testing.T) {
 	k := newKit(t)
 	k.operation("search")
