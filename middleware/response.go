@@ -31,17 +31,17 @@ type response struct {
 	far    atomic.Pointer[farRoute]
 	inner  *http.Request // what the last Route was given; its context has the innermost span
 	frame  routeFrame    // of the innermost Route that is running
-	found  string        // the route that the last Route found
+	found  string        // the route that the last Route that was left found
 
 	start   time.Duration
 	written int64
 	read    atomic.Int64
 
-	depth    int // of nested Routes
 	status   int
 	key      serverActiveKey
 	protocol protocol
 	atStatus fault
+	entered  bool // a Route was entered and none was left since
 	hijacked bool
 	marked   bool // the handler said that it is a stream
 	stream   bool // it has become one, and its duration is recorded

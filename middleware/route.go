@@ -135,6 +135,19 @@ func cutSegments(path, rest string) int {
 	return strings.Count(path[:len(path)-len(rest)], "/")
 }
 
+// cutTo counts the segments that were taken off the whole path, as the server
+// got it, to get path. A path that was rewritten has none: then the pattern that
+// it matches stands for itself.
+func (f *routeFrame) cutTo(path string) int {
+	if path == f.path {
+		return f.cut
+	}
+	if n := cutSegments(f.path, path); n > 0 {
+		return f.cut + n
+	}
+	return 0
+}
+
 // enterRoute makes r the request to ask and returns the frame that was before.
 func (rw *response) enterRoute(r *http.Request) (outer routeFrame) {
 	outer = rw.frame
@@ -143,23 +156,21 @@ func (rw *response) enterRoute(r *http.Request) (outer routeFrame) {
 		path:      r.URL.Path,
 		base:      outer.route(rw.m.joins),
 		inherited: cutPattern(r.Pattern),
-		cut:       cutSegments(outer.path, r.URL.Path),
-	}
-	if rw.frame.cut == 0 && outer.path == r.URL.Path {
-		rw.frame.cut = outer.cut
+		cut:       outer.cutTo(r.URL.Path),
 	}
 	rw.inner = r
-	rw.depth++
+	rw.entered = true
 	return outer
 }
 
-// leaveRoute keeps the route that was found and goes back to the frame before.
+// leaveRoute keeps the route that was found, unless a Route further inside has
+// found one, and goes back to the frame before.
 func (rw *response) leaveRoute(outer routeFrame) {
-	if found := rw.frame.route(rw.m.joins); found != "" {
-		rw.found = found
+	if rw.entered {
+		rw.entered = false
+		rw.found = rw.frame.route(rw.m.joins)
 	}
 	rw.frame = outer
-	rw.depth--
 }
 
 // routeNow returns the route as far as it is known now, "" if it is not.
@@ -170,11 +181,12 @@ func (rw *response) routeNow() string {
 		}
 	}
 	route := rw.found
-	if route == "" || rw.depth > 0 {
+	if route == "" || rw.entered {
+		// No Route, or one that runs still: in a stream, or ended by a panic.
 		route = rw.frame.route(rw.m.joins)
 	}
 	if far := rw.far.Load(); far != nil && far.pattern != "" {
-		return rw.m.joins.join(route, cutSegments(rw.frame.path, far.path), far.pattern)
+		return rw.m.joins.join(route, rw.frame.cutTo(far.path), far.pattern)
 	}
 	return route
 }

@@ -1,0 +1,210 @@
+package middleware_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/otelperf/otelperf-go/middleware"
+)
+
+func nothing(http.ResponseWriter, *http.Request) {}
+
+// replace hands on another request than it got, as most middleware does.
+func replace(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), meter{}, 1)))
+	})
+}
+
+func cloning(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(hiding{w}, r.Clone(r.Context()))
+	})
+}
+
+// muxOf returns a mux with one pattern.
+func muxOf(pattern string, h http.Handler) *http.ServeMux {
+	mux := http.NewServeMux()
+	mux.Handle(pattern, h)
+	return mux
+}
+
+func TestRoute(t *testing.T) {
+	leaf := http.HandlerFunc(nothing)
+	hook := middleware.Route
+	strip := http.StripPrefix
+	type wrap = func(http.Handler) http.Handler
+	for _, c := range []struct {
+		name   string
+		target string
+		build  func(mw wrap) http.Handler
+		want   string
+	}{
+		{"mux directly inside", "/users/7",
+			func(mw wrap) http.Handler { return mw(muxOf("GET /users/{id}", leaf)) }, "/users/{id}"},
+		{"mux directly outside", "/users/7",
+			func(mw wrap) http.Handler { return muxOf("GET /users/{id}", mw(leaf)) }, "/users/{id}"},
+		{"host and method are cut off", "http://example.com/users/7",
+			func(mw wrap) http.Handler { return mw(hook(muxOf("GET example.com/users/{id}", leaf))) }, "/users/{id}"},
+		{"a request replaced in between hides it", "/users/7",
+			func(mw wrap) http.Handler { return mw(replace(muxOf("/users/{id}", leaf))) }, ""},
+		{"hook behind WithContext", "/users/7",
+			func(mw wrap) http.Handler { return mw(replace(hook(muxOf("/users/{id}", leaf)))) }, "/users/{id}"},
+		{"hook behind Clone and a writer", "/users/7",
+			func(mw wrap) http.Handler { return mw(cloning(replace(hook(muxOf("/users/{id}", leaf))))) }, "/users/{id}"},
+		{"hook behind StripPrefix alone", "/api/users/7",
+			func(mw wrap) http.Handler { return mw(strip("/api", hook(muxOf("/users/{id}", leaf)))) }, "/users/{id}"},
+		{"nested with StripPrefix", "/api/users/7",
+			func(mw wrap) http.Handler {
+				return mw(hook(muxOf("/api/", strip("/api", hook(muxOf("GET /users/{id}", leaf))))))
+			}, "/api/users/{id}"},
+		{"nested with StripPrefix, outer without a hook", "/api/users/7",
+			func(mw wrap) http.Handler {
+				return mw(muxOf("/api/", strip("/api", hook(muxOf("/users/{id}", leaf)))))
+			}, "/api/users/{id}"},
+		{"nested without StripPrefix", "/api/users/7",
+			func(mw wrap) http.Handler {
+				return mw(hook(muxOf("/api/", replace(hook(muxOf("/api/users/{id}", leaf))))))
+			}, "/api/users/{id}"},
+		{"nested three deep", "/a/b/c/7",
+			func(mw wrap) http.Handler {
+				return mw(hook(muxOf("/a/", strip("/a", hook(muxOf("/b/", strip("/b", hook(muxOf("/c/{id}", leaf)))))))))
+			}, "/a/b/c/{id}"},
+		{"wildcard in the prefix", "/t/acme/users/7",
+			func(mw wrap) http.Handler {
+				outer := muxOf("/t/{tenant}/", strip("/t/acme", hook(muxOf("/users/{id}", leaf))))
+				return mw(hook(outer))
+			}, "/t/{tenant}/users/{id}"},
+		{"part of the prefix stays", "/t/acme/users/7",
+			func(mw wrap) http.Handler {
+				return mw(hook(muxOf("/t/{tenant}/", strip("/t", hook(muxOf("/{tenant}/users/{id}", leaf))))))
+			}, "/t/{tenant}/users/{id}"},
+		{"rest wildcard outside", "/files/a/b",
+			func(mw wrap) http.Handler {
+				return mw(hook(muxOf("/files/{path...}", strip("/files", hook(muxOf("/{dir}/{name}", leaf))))))
+			}, "/files/{dir}/{name}"},
+		{"catch-all outside", "/api/users/7",
+			func(mw wrap) http.Handler {
+				return mw(hook(muxOf("/", strip("/api", hook(muxOf("/users/{id}", leaf))))))
+			}, "/users/{id}"},
+		{"middleware between the muxes", "/api/users/7",
+			func(mw wrap) http.Handler {
+				return muxOf("/api/", strip("/api", mw(muxOf("/users/{id}", leaf))))
+			}, "/api/users/{id}"},
+		{"middleware below StripPrefix around a leaf", "/api/users/7",
+			func(mw wrap) http.Handler { return muxOf("/api/", strip("/api", mw(leaf))) }, "/api/"},
+		{"not found", "/nowhere",
+			func(mw wrap) http.Handler { return mw(hook(muxOf("/users/{id}", leaf))) }, ""},
+		{"not found in the inner mux", "/api/nowhere",
+			func(mw wrap) http.Handler {
+				return mw(hook(muxOf("/api/", strip("/api", hook(muxOf("/users/{id}", leaf))))))
+			}, "/api/"},
+		{"one mux after the other", "/b/7",
+			func(mw wrap) http.Handler {
+				a := hook(muxOf("/a/{id}", leaf))
+				b := hook(muxOf("/b/{id}", leaf))
+				return mw(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					a.ServeHTTP(httptest.NewRecorder(), r)
+					a.ServeHTTP(w, r)
+					b.ServeHTTP(w, r)
+				}))
+			}, "/b/{id}"},
+		{"no router at all", "/raw/path/7",
+			func(mw wrap) http.Handler { return mw(leaf) }, ""},
+		{"hook around no router", "/raw/path/7",
+			func(mw wrap) http.Handler { return mw(hook(leaf)) }, ""},
+		{"exact root", "/",
+			func(mw wrap) http.Handler { return mw(hook(muxOf("/{$}", leaf))) }, "/{$}"},
+		{"escaped path below StripPrefix", "/api/a%2Fb/7",
+			func(mw wrap) http.Handler {
+				return muxOf("/api/", strip("/api", mw(hook(muxOf("/{x}/{id}", leaf)))))
+			}, "/api/{x}/{id}"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m := newMeter(t)
+			h := c.build(m.server().Handler)
+			serve(h, "GET", c.target)
+			wantAttrs(t, m.only(), "http.route="+c.want)
+		})
+	}
+}
+
+func TestRouteOfAPanic(t *testing.T) {
+	m := newMeter(t)
+	boom := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("boom") })
+	inner := middleware.Route(muxOf("/users/{id}", boom))
+	h := m.server().Handler(replace(middleware.Route(muxOf("/api/", http.StripPrefix("/api", inner)))))
+	func() {
+		defer func() { recover() }()
+		serve(h, "GET", "/api/users/7")
+	}()
+	wantAttrs(t, m.only(), "http.route=/api/users/{id}", "error.type=panic", "http.response.status_code=")
+}
+
+func TestRouteOfAStream(t *testing.T) {
+	m := newMeter(t)
+	events := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		w.(http.Flusher).Flush()
+	})
+	h := m.server().Handler(middleware.Route(muxOf("/a/", http.StripPrefix("/a", middleware.Route(muxOf("/{id}", events))))))
+	serve(h, "GET", "/a/1")
+	wantAttrs(t, m.only(), "http.route=/a/{id}", "http.response.status_code=200")
+}
+
+// TestRouteReachesEveryMiddleware has two of them, as a library and its user
+// may bring one each.
+func TestRouteReachesEveryMiddleware(t *testing.T) {
+	a, b := newMeter(t), newMeter(t)
+	inner := b.server().Handler(middleware.Route(muxOf("/users/{id}", http.HandlerFunc(nothing))))
+	h := a.server().Handler(replace(http.StripPrefix("/api", inner)))
+	outer := a.server().Handler(middleware.Route(muxOf("/api/", h)))
+	serve(outer, "GET", "/api/users/7")
+	for _, s := range a.durations() {
+		if !strings.Contains(s, "http.route=/api/users/{id} ") && !strings.Contains(s, "http.route=/users/{id} ") {
+			t.Error(s)
+		}
+	}
+	wantAttrs(t, b.only(), "http.route=/api/users/{id}")
+}
+
+func TestRouteFunction(t *testing.T) {
+	m := newMeter(t)
+	mw := m.server(middleware.WithRoute(func(r *http.Request) string { return r.Header.Get("X-Route") }))
+	h := mw.Handler(middleware.Route(muxOf("/users/{id}", http.HandlerFunc(nothing))))
+	r := httptest.NewRequest("GET", "/users/7", nil)
+	r.Header.Set("X-Route", "/members/{id}")
+	h.ServeHTTP(httptest.NewRecorder(), r)
+	wantAttrs(t, m.only(), "http.route=/members/{id}")
+
+	m = newMeter(t)
+	mw = m.server(middleware.WithRoute(func(*http.Request) string { return "" }))
+	serve(mw.Handler(muxOf("/users/{id}", http.HandlerFunc(nothing))), "GET", "/users/7")
+	wantAttrs(t, m.only(), "http.route=/users/{id}")
+}
+
+// TestRouteBehindTimeoutHandler shows what hides the route from the writers, and
+// that the request's context finds it where that was asked for.
+func TestRouteBehindTimeoutHandler(t *testing.T) {
+	routed := middleware.Route(muxOf("/api/", http.StripPrefix("/api", middleware.Route(muxOf("/{id}", http.HandlerFunc(nothing))))))
+	timeout := http.TimeoutHandler(routed, time.Hour, "")
+
+	m := newMeter(t)
+	serve(m.server().Handler(timeout), "GET", "/api/7")
+	wantAttrs(t, m.only(), "http.route=")
+
+	m = newMeter(t)
+	serve(m.server(middleware.WithContextAttributes()).Handler(timeout), "GET", "/api/7")
+	wantAttrs(t, m.only(), "http.route=/{id}")
+}
+
+func TestRouteWithoutMiddleware(t *testing.T) {
+	rec := serve(middleware.Route(muxOf("/", http.HandlerFunc(nothing))), "GET", "/")
+	if rec.Code != 200 {
+		t.Error(rec.Code)
+	}
+}
