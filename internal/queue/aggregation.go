@@ -71,58 +71,58 @@ func slice(data metricdata.Aggregation, lo, hi int) metricdata.Aggregation {
 
 // filter returns data without the points whose attributes keep refuses, in
 // the same memory. It calls keep once for every point.
-func filter(data metricdata.Aggregation, keep func(*attribute.Set) bool) metricdata.Aggregation {
+func filter(data metricdata.Aggregation, keep func(attribute.Set) bool) metricdata.Aggregation {
 	switch a := data.(type) {
 	case metricdata.Gauge[int64]:
-		left := slices.DeleteFunc(a.DataPoints, func(p metricdata.DataPoint[int64]) bool { return !keep(&p.Attributes) })
+		left := slices.DeleteFunc(a.DataPoints, func(p metricdata.DataPoint[int64]) bool { return !keep(p.Attributes) })
 		if len(left) < len(a.DataPoints) {
 			a.DataPoints = left
 			return a
 		}
 	case metricdata.Gauge[float64]:
-		left := slices.DeleteFunc(a.DataPoints, func(p metricdata.DataPoint[float64]) bool { return !keep(&p.Attributes) })
+		left := slices.DeleteFunc(a.DataPoints, func(p metricdata.DataPoint[float64]) bool { return !keep(p.Attributes) })
 		if len(left) < len(a.DataPoints) {
 			a.DataPoints = left
 			return a
 		}
 	case metricdata.Sum[int64]:
-		left := slices.DeleteFunc(a.DataPoints, func(p metricdata.DataPoint[int64]) bool { return !keep(&p.Attributes) })
+		left := slices.DeleteFunc(a.DataPoints, func(p metricdata.DataPoint[int64]) bool { return !keep(p.Attributes) })
 		if len(left) < len(a.DataPoints) {
 			a.DataPoints = left
 			return a
 		}
 	case metricdata.Sum[float64]:
-		left := slices.DeleteFunc(a.DataPoints, func(p metricdata.DataPoint[float64]) bool { return !keep(&p.Attributes) })
+		left := slices.DeleteFunc(a.DataPoints, func(p metricdata.DataPoint[float64]) bool { return !keep(p.Attributes) })
 		if len(left) < len(a.DataPoints) {
 			a.DataPoints = left
 			return a
 		}
 	case metricdata.Histogram[int64]:
-		left := slices.DeleteFunc(a.DataPoints, func(p metricdata.HistogramDataPoint[int64]) bool { return !keep(&p.Attributes) })
+		left := slices.DeleteFunc(a.DataPoints, func(p metricdata.HistogramDataPoint[int64]) bool { return !keep(p.Attributes) })
 		if len(left) < len(a.DataPoints) {
 			a.DataPoints = left
 			return a
 		}
 	case metricdata.Histogram[float64]:
-		left := slices.DeleteFunc(a.DataPoints, func(p metricdata.HistogramDataPoint[float64]) bool { return !keep(&p.Attributes) })
+		left := slices.DeleteFunc(a.DataPoints, func(p metricdata.HistogramDataPoint[float64]) bool { return !keep(p.Attributes) })
 		if len(left) < len(a.DataPoints) {
 			a.DataPoints = left
 			return a
 		}
 	case metricdata.ExponentialHistogram[int64]:
-		left := slices.DeleteFunc(a.DataPoints, func(p metricdata.ExponentialHistogramDataPoint[int64]) bool { return !keep(&p.Attributes) })
+		left := slices.DeleteFunc(a.DataPoints, func(p metricdata.ExponentialHistogramDataPoint[int64]) bool { return !keep(p.Attributes) })
 		if len(left) < len(a.DataPoints) {
 			a.DataPoints = left
 			return a
 		}
 	case metricdata.ExponentialHistogram[float64]:
-		left := slices.DeleteFunc(a.DataPoints, func(p metricdata.ExponentialHistogramDataPoint[float64]) bool { return !keep(&p.Attributes) })
+		left := slices.DeleteFunc(a.DataPoints, func(p metricdata.ExponentialHistogramDataPoint[float64]) bool { return !keep(p.Attributes) })
 		if len(left) < len(a.DataPoints) {
 			a.DataPoints = left
 			return a
 		}
 	case metricdata.Summary:
-		left := slices.DeleteFunc(a.DataPoints, func(p metricdata.SummaryDataPoint) bool { return !keep(&p.Attributes) })
+		left := slices.DeleteFunc(a.DataPoints, func(p metricdata.SummaryDataPoint) bool { return !keep(p.Attributes) })
 		if len(left) < len(a.DataPoints) {
 			a.DataPoints = left
 			return a

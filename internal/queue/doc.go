@@ -21,11 +21,13 @@
 //
 // # What is lost
 //
-// No data point is handed on twice. A failed export is not repeated here, as
-// nobody knows how far it got; exporters repeat what is safe to repeat within
-// the time that one call may take. So a failed export loses its deltas. Of the
-// rest the next export brings something newer. Everything that is lost is
-// counted, see [Stats] and [Exporter.Register].
+// A batch that could not be sent, as no connection to the backend came about,
+// waits on and is tried again after one second, then two, up to thirty. Any
+// other failed export is not repeated here, as nobody knows how far it got:
+// exporters repeat what is safe to repeat within the time that one call may
+// take. So it loses its deltas; of the rest the next export brings something
+// newer. Everything that is lost is counted, see [Stats] and
+// [Exporter.Register].
 //
 // # Metrics
 //
@@ -40,7 +42,7 @@
 //
 // # Panics and errors
 //
-// Export returns no error but [sdkmetric.ErrExporterShutdown]. What the next
+// Export returns no error but ErrExporterShutdown of the SDK. What the next
 // exporter returns goes to the error handler, at once and then seldom (see
 // [WithReportEvery]), and to ForceFlush and Shutdown if they wait for it. A
 // panic of the next exporter is not recovered: it ends the process, as it
@@ -54,7 +56,8 @@
 //
 // # Cost
 //
-// Export copies numbers: about 100 ns for each histogram point, and no
-// allocation while the series stay the same. Memory is two batches, one under
-// way and one to be filled, and what waits.
+// Export copies numbers: less than 100 ns for each histogram point (go test
+// -bench Export ./internal/queue), and no allocation while the series stay the
+// same. Memory is two batches, one under way and one to be filled, and what
+// waits.
 package queue

@@ -193,7 +193,11 @@ func (e *Exporter) limit() {
 // from now on. It reports whether the batch is gone altogether.
 func (e *Exporter) supersede(i int, newer *batch) (gone bool) {
 	w := e.waiting[i]
-	if w.delta == w.points || !e.newer.removeFrom(&w.data) {
+	if w.delta == w.points {
+		return false
+	}
+	gone = e.newer.covers(&w.data)
+	if !gone && !e.newer.removeFrom(&w.data) {
 		return false
 	}
 	for _, f := range e.flushes {
@@ -201,16 +205,17 @@ func (e *Exporter) supersede(i int, newer *batch) (gone bool) {
 			f.target = max(f.target, newer.seq)
 		}
 	}
+	if gone {
+		e.stats.Superseded += uint64(w.points)
+		e.remove(i)
+		e.recycle(w) // as it is: its memory fits the next one
+		return true
+	}
 	before := w.size
 	w.size = measure(&w.data)
 	e.bytes += w.bytes - before.bytes
 	e.stats.Superseded += uint64(before.points - w.points)
-	if w.points > 0 {
-		return false
-	}
-	e.remove(i)
-	e.recycle(w)
-	return true
+	return false
 }
 
 // settle tells whoever waits for batch seq that it came to err. e.mu is held.

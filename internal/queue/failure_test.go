@@ -171,6 +171,36 @@ func TestFlushAndShutdownDoNotWaitForRetries(t *testing.T) {
 	})
 }
 
+func TestWhatIsTriedAgain(t *testing.T) {
+	tests := []struct {
+		err  error
+		kept bool
+	}{
+		{refused, true},
+		{&net.OpError{Op: "proxyconnect", Err: errors.New("no route")}, true},
+		{errors.New(`rpc error: code = Unavailable desc = connection error: desc = "transport: Error while dialing: dial tcp: lookup x: no such host"`), true},
+		{errors.New("rpc error: code = DeadlineExceeded desc = context deadline exceeded while waiting for connections to become ready"), true},
+		{&net.OpError{Op: "read", Err: syscall.ECONNRESET}, false},
+		{&net.OpError{Op: "write", Err: syscall.EPIPE}, false},
+		{context.DeadlineExceeded, false},
+		{errors.New("413 Request Entity Too Large"), false},
+	}
+	for _, test := range tests {
+		t.Run(test.err.Error(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				e := queue.New(&stub{export: func(context.Context, *metricdata.ResourceMetrics) error { return test.err }},
+					queue.WithErrorHandler(func(error) {}))
+				give(t, e, delta("d", 1))
+				synctest.Wait()
+				if s := e.Stats(); (s.Waiting == 1) != test.kept || (s.Dropped[queue.ReasonFailed] == 0) != test.kept {
+					t.Errorf("Stats = %+v, want the data kept: %t", s, test.kept)
+				}
+				_ = e.Shutdown(t.Context())
+			})
+		})
+	}
+}
+
 func TestRetriesStayWithinBounds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := queue.New(&stub{export: func(context.Context, *metricdata.ResourceMetrics) error { return refused }},

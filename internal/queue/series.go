@@ -43,12 +43,41 @@ func (s *series) reset(rm *metricdata.ResourceMetrics) {
 				id = len(s.metrics)
 				s.metrics[key] = id
 			}
-			filter(m.Data, func(set *attribute.Set) bool {
+			filter(m.Data, func(set attribute.Set) bool {
 				s.points[pointKey{id, set.Equivalent()}] = struct{}{}
 				return true
 			})
 		}
 	}
+}
+
+// covers reports whether s has a newer one of every point of rm.
+func (s *series) covers(rm *metricdata.ResourceMetrics) bool {
+	for i := range rm.ScopeMetrics {
+		scope := &rm.ScopeMetrics[i]
+		for j := range scope.Metrics {
+			m := &scope.Metrics[j]
+			points, delta := shape(m.Data)
+			if points == 0 {
+				continue
+			}
+			id, ok := s.metrics[metricKey{scope.Scope, m.Name}]
+			if !ok || delta {
+				return false
+			}
+			all := true
+			filter(m.Data, func(set attribute.Set) bool {
+				if all {
+					_, all = s.points[pointKey{id, set.Equivalent()}]
+				}
+				return true
+			})
+			if !all {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // removeFrom takes out of rm every point that s has a newer one of, and
@@ -65,7 +94,7 @@ func (s *series) removeFrom(rm *metricdata.ResourceMetrics) (removed bool) {
 			before, delta := shape(m.Data)
 			if ok && !delta {
 				left := 0
-				m.Data = filter(m.Data, func(set *attribute.Set) bool {
+				m.Data = filter(m.Data, func(set attribute.Set) bool {
 					_, newer := s.points[pointKey{id, set.Equivalent()}]
 					if !newer {
 						left++

@@ -208,13 +208,13 @@ func TestShutdownOfReaderInMidExportLosesNothing(t *testing.T) {
 	})
 }
 
-// counts stands before the queue, where the evaluation does.
-type counts struct {
+// counting stands before the queue, where the evaluation does.
+type counting struct {
 	sdkmetric.Exporter
 	n int
 }
 
-func (c *counts) Export(ctx context.Context, rm *metricdata.ResourceMetrics) error {
+func (c *counting) Export(ctx context.Context, rm *metricdata.ResourceMetrics) error {
 	c.n++
 	return c.Exporter.Export(ctx, rm)
 }
@@ -222,7 +222,7 @@ func (c *counts) Export(ctx context.Context, rm *metricdata.ResourceMetrics) err
 func TestHangingExporterDelaysNoInterval(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := queue.New(&stub{export: hang}, queue.WithErrorHandler(func(error) {}))
-		before := &counts{Exporter: e}
+		before := &counting{Exporter: e}
 		reader := sdkmetric.NewPeriodicReader(before, sdkmetric.WithInterval(time.Second))
 		provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
 		time.Sleep(20*time.Second + time.Millisecond)

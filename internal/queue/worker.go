@@ -173,7 +173,9 @@ func unsent(err error) bool {
 	if errors.As(err, &op) {
 		return op.Op == "dial" || op.Op == "proxyconnect"
 	}
-	return strings.Contains(err.Error(), "Error while dialing")
+	text := err.Error()
+	return strings.Contains(text, "Error while dialing") || // this attempt failed to connect
+		strings.Contains(text, "while waiting for connections to become ready") // and this one hung in it
 }
 
 // shutdown ends the next exporter, and with it this one.

@@ -1,0 +1,245 @@
+package queue_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetricgrpc"
+	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	collector "go.opentelemetry.io/proto/otlp/collector/metrics/v1"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/otelperf/otelperf-go/internal/queue"
+)
+
+// A backend receives OTLP and adds up what it got.
+type backend struct {
+	collector.UnimplementedMetricsServiceServer
+	hold     chan struct{} // if set, answers wait until it is closed
+	received chan struct{} // if set, gets a token for each request
+
+	mu   sync.Mutex
+	sums map[string]float64
+}
+
+func (b *backend) Export(_ context.Context, request *collector.ExportMetricsServiceRequest) (*collector.ExportMetricsServiceResponse, error) {
+	if b.received != nil {
+		b.received <- struct{}{}
+	}
+	if b.hold != nil {
+		<-b.hold
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, resource := range request.GetResourceMetrics() {
+		for _, scope := range resource.GetScopeMetrics() {
+			for _, m := range scope.GetMetrics() {
+				for _, p := range m.GetSum().GetDataPoints() {
+					b.sums[m.GetName()] += p.GetAsDouble() + float64(p.GetAsInt())
+				}
+			}
+		}
+	}
+	return &collector.ExportMetricsServiceResponse{}, nil
+}
+
+func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	var request collector.ExportMetricsServiceRequest
+	if err == nil {
+		err = proto.Unmarshal(body, &request)
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	_, _ = b.Export(r.Context(), &request)
+}
+
+func (b *backend) sum(name string) float64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.sums[name]
+}
+
+// A protocol is one of the real exporters and a server for it.
+type protocol struct {
+	name  string
+	dial  func(t testing.TB, address string) sdkmetric.Exporter
+	serve func(t testing.TB, l net.Listener, b *backend)
+}
+
+func allDelta(sdkmetric.InstrumentKind) metricdata.Temporality { return metricdata.DeltaTemporality }
+
+var protocols = []protocol{
+	{
+		name: "grpc",
+		dial: func(t testing.TB, address string) sdkmetric.Exporter {
+			e, err := otlpmetricgrpc.New(t.Context(), otlpmetricgrpc.WithEndpoint(address), otlpmetricgrpc.WithInsecure(),
+				otlpmetricgrpc.WithTemporalitySelector(allDelta), otlpmetricgrpc.WithReconnectionPeriod(10*time.Millisecond))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return e
+		},
+		serve: func(t testing.TB, l net.Listener, b *backend) {
+			server := grpc.NewServer()
+			collector.RegisterMetricsServiceServer(server, b)
+			go func() { _ = server.Serve(l) }()
+			t.Cleanup(server.Stop)
+		},
+	},
+	{
+		name: "http",
+		dial: func(t testing.TB, address string) sdkmetric.Exporter {
+			e, err := otlpmetrichttp.New(t.Context(), otlpmetrichttp.WithEndpoint(address), otlpmetrichttp.WithInsecure(),
+				otlpmetrichttp.WithTemporalitySelector(allDelta))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return e
+		},
+		serve: func(t testing.TB, l net.Listener, b *backend) {
+			server := &http.Server{Handler: b, ReadHeaderTimeout: time.Minute}
+			go func() { _ = server.Serve(l) }()
+			t.Cleanup(func() { _ = server.Close() })
+		},
+	},
+}
+
+func forEachProtocol(t *testing.T, test func(*testing.T, protocol)) {
+	for _, p := range protocols {
+		t.Run(p.name, func(t *testing.T) { test(t, p) })
+	}
+}
+
+func listen(t testing.TB, address string) net.Listener {
+	t.Helper()
+	var config net.ListenConfig
+	l, err := config.Listen(t.Context(), "tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func TestOTLPShutdownInMidExportLosesNothing(t *testing.T) {
+	forEachProtocol(t, func(t *testing.T, p protocol) {
+		b := &backend{hold: make(chan struct{}), received: make(chan struct{}, 1000), sums: map[string]float64{}}
+		l := listen(t, "127.0.0.1:0")
+		p.serve(t, l, b)
+		e := queue.New(p.dial(t, l.Addr().String()), queue.WithBatchSize(1))
+		reader := sdkmetric.NewPeriodicReader(e, sdkmetric.WithInterval(time.Millisecond))
+		provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
+		counter, err := provider.Meter("test").Int64Counter("calls")
+		if err != nil {
+			t.Fatal(err)
+		}
+		counter.Add(t.Context(), 1)
+		<-b.received // this one hangs in the backend
+		const calls = 10_000
+		for range calls - 1 {
+			counter.Add(t.Context(), 1)
+		}
+		done := make(chan error)
+		go func() { done <- provider.Shutdown(t.Context()) }()
+		close(b.hold)
+		if err := <-done; err != nil {
+			t.Errorf("Shutdown = %v", err)
+		}
+		if got := b.sum("calls"); got != calls {
+			t.Errorf("%v of %d calls arrived", got, calls)
+		}
+	})
+}
+
+func TestOTLPHangingEndpoint(t *testing.T) {
+	forEachProtocol(t, func(t *testing.T, p protocol) {
+		l := listen(t, "127.0.0.1:0")
+		var connections sync.WaitGroup
+		var mu sync.Mutex
+		var open []net.Conn
+		connections.Go(func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				mu.Lock()
+				open = append(open, c) // and never a word
+				mu.Unlock()
+			}
+		})
+		defer func() {
+			_ = l.Close()
+			connections.Wait()
+			for _, c := range open {
+				_ = c.Close()
+			}
+		}()
+		e := queue.New(p.dial(t, l.Addr().String()), queue.WithErrorHandler(func(error) {}))
+		for range 20 {
+			give(t, e, delta("d", 1))
+		}
+		start := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		if err := e.ForceFlush(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("ForceFlush = %v", err)
+		}
+		if err := e.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Shutdown = %v", err)
+		}
+		if d := time.Since(start); d > 2*time.Second {
+			t.Errorf("ForceFlush and Shutdown took %s with 100ms to go", d)
+		}
+		// The exporter honours its context, so that the goroutine ends.
+		if err := e.Shutdown(t.Context()); err != nil {
+			t.Errorf("second Shutdown = %v", err)
+		}
+		if got := e.Stats().Dropped[queue.ReasonShutdown]; got != 20 {
+			t.Errorf("%d points are counted as lost, want 20", got)
+		}
+	})
+}
+
+// A backend that is away while a service runs gets everything when it is back.
+func TestOTLPRefusedEndpointComesBack(t *testing.T) {
+	forEachProtocol(t, func(t *testing.T, p protocol) {
+		l := listen(t, "127.0.0.1:0")
+		address := l.Addr().String()
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		e := queue.New(p.dial(t, address), queue.WithErrorHandler(func(error) {}), queue.WithTimeout(100*time.Millisecond))
+		for range 20 {
+			give(t, e, delta("d", 1))
+		}
+		if err := e.ForceFlush(t.Context()); err == nil {
+			t.Error("ForceFlush without a backend = nil")
+		}
+		if n := e.Dropped(); n != 0 {
+			t.Errorf("%d points were dropped", n)
+		}
+		b := &backend{sums: map[string]float64{}}
+		p.serve(t, listen(t, address), b)
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		for e.Stats().Exported < 20 && ctx.Err() == nil {
+			_ = e.ForceFlush(ctx)
+		}
+		if got := b.sum("d"); got != 20 || e.Dropped() != 0 {
+			t.Errorf("%v of 20 arrived, %d were dropped", got, e.Dropped())
+		}
+		shutdown(t, e)
+	})
+}
