@@ -197,7 +197,8 @@ func setField[T any](t *T, fields map[string]field[T], prefix string, path []str
 		if !ok {
 			continue
 		}
-		key, wrong := prefix+name, ""
+		var wrong string
+		key := prefix + name
 		switch rest := strings.Join(path[n:], "."); {
 		case f.put == nil && (a.header || n < len(path)):
 			wrong = f.set(t, nil)

@@ -67,6 +67,9 @@ func (e *environment) bad(variable, value, want string) {
 
 // set marks a key as set by a variable.
 func (e *environment) set(key, variable string) {
+	if e.config.at == nil {
+		e.config.at = map[string]position{}
+	}
 	e.config.at[key] = position{file: variable}
 }
 

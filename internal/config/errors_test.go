@@ -247,6 +247,7 @@ func TestBadLongFiles(t *testing.T) {
 		{"deep key", "a" + repeat(".a", 30) + " = 1", ":1:1: the key a.a… has more than 16 parts"},
 		{"many baselines", repeat("[[baseline]]\n", 1001), ":1001:3: this is the 1001th [[baseline]]: a file may have 1000"},
 		{"many inline baselines", "baseline = [" + repeat("{},", 1001) + "]", "this is the 1001th [[baseline]]"},
+		{"many keys", repeat("x = 1\n", 10_001), ":10001:1: this is the 10001th key: a file may have 10000"},
 		{"many targets", "[baseline_targets]\n" + many(1001, numbered("x", "_ms = 1\n")), ":1002:1: baseline_targets.x"},
 		{"many headers", "[export.headers]\n" + many(129, numbered("x", " = \"v\"\n")), "is one too many: a table may have 128 entries"},
 		{"many attributes", "[resource.attributes]\n" + many(129, numbered("x", " = 1\n")), "is one too many: a table may have 128 entries"},

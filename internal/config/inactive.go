@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/otelperf/otelperf-go/views"
 )
@@ -31,9 +30,6 @@ func (c *Config) Inactive() []string {
 		if c.IsSet(k.key) && k.active(c) {
 			keys = append(keys, k.key)
 		}
-	}
-	if slices.Contains(c.Export.Names, "file") {
-		keys = append(keys, "export.exporters: file")
 	}
 	return keys
 }

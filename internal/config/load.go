@@ -16,66 +16,61 @@ const MaxFileSize = 1 << 20
 // first that was met: errors in a file come in the order of its lines, and
 // before those of several keys together.
 func Load(paths ...string) (*Config, error) {
-	c := Default()
-	for _, path := range paths {
-		data, err := read(path)
-		if err != nil {
-			return nil, err
-		}
-		if err := c.apply(path, data); err != nil {
-			return nil, err
-		}
+	sources := make([]Source, len(paths))
+	for i, path := range paths {
+		sources[i] = File(path)
 	}
-	if err := c.Validate(); err != nil {
-		return nil, err
-	}
-	return c, nil
+	return LoadSources(sources...)
 }
 
 // read returns a whole file, or says why it cannot be one of ours before
 // having read more than the limit.
 func read(path string) ([]byte, error) {
-	fail := func(cause error, format string, args ...any) ([]byte, error) {
-		return nil, &Error{File: path, Message: fmt.Sprintf(format, args...), cause: cause}
-	}
-	failed := func(err error) ([]byte, error) {
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			return fail(err, "the file does not exist: check the path")
-		case errors.Is(err, fs.ErrPermission):
-			return fail(err, "no permission to read the file: make it readable for user %d", os.Getuid())
-		}
-		if pe, ok := errors.AsType[*fs.PathError](err); ok {
-			err = pe.Err
-		}
-		return fail(err, "cannot read the file: %s", oneLine(err.Error()))
-	}
+	at := position{file: path}
 	if path == "" {
-		return fail(nil, "the path of a configuration file is empty: give a path or none at all")
+		return nil, at.errorf("", "the path of a configuration file is empty: give a path or none at all")
 	}
 	// Before opening: a named pipe would wait for its writer for ever.
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return failed(err)
+		return nil, unreadable(at, err)
 	case info.IsDir():
-		return fail(nil, "this is a directory: give the path of a file in it")
+		return nil, at.errorf("", "this is a directory: give the path of a file in it")
 	case !info.Mode().IsRegular():
-		return fail(nil, "this is not a regular file: give the path of a TOML file")
+		return nil, at.errorf("", "this is not a regular file: give the path of a TOML file")
 	case info.Size() > MaxFileSize:
-		return fail(nil, "the file has %d bytes, more than the %d that a configuration may have: is it the right file?", info.Size(), MaxFileSize)
+		return nil, tooLarge(at, info.Size())
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return failed(err)
+		return nil, unreadable(at, err)
 	}
-	defer f.Close()
+	// One byte more tells that it grew, or that its size is not known, as in /proc.
 	data, err := io.ReadAll(io.LimitReader(f, MaxFileSize+1))
-	if err != nil {
-		return failed(err)
-	}
-	if len(data) > MaxFileSize { // it grew, or its size is not known, as in /proc
-		return fail(nil, "the file has more than the %d bytes that a configuration may have: is it the right file?", MaxFileSize)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return nil, unreadable(at, err)
 	}
 	return data, nil
+}
+
+func unreadable(at position, err error) *Error {
+	e := at.errorf("", "")
+	e.cause = err
+	pathError, ok := errors.AsType[*fs.PathError](err)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		e.Message = "the file does not exist: check the path"
+	case errors.Is(err, fs.ErrPermission):
+		e.Message = fmt.Sprintf("no permission to read the file: make it readable for user %d", os.Getuid())
+	case ok:
+		e.Message = "cannot read the file: " + oneLine(pathError.Err.Error())
+	default:
+		e.Message = "cannot read the file: " + oneLine(err.Error())
+	}
+	return e
+}
+
+func tooLarge(at position, size int64) *Error {
+	return at.errorf("", "the file has %d bytes or more, and a configuration may have %d: is it the right file?", size, MaxFileSize)
 }

@@ -42,7 +42,7 @@ func TestUnreadablePaths(t *testing.T) {
 		{"", "config: the path of a configuration file is empty: give a path or none at all", nil},
 		{dir, "config: " + dir + ": this is a directory: give the path of a file in it", nil},
 		{pipe, "config: " + pipe + ": this is not a regular file: give the path of a TOML file", nil},
-		{large, "config: " + large + ": the file has 10485760 bytes, more than the 1048576 that a configuration may have: is it the right file?", nil},
+		{large, "config: " + large + ": the file has 10485760 bytes or more, and a configuration may have 1048576: is it the right file?", nil},
 		{filepath.Join(file, "x"), "config: " + filepath.Join(file, "x") + ": cannot read the file: not a directory", syscall.ENOTDIR},
 		{loop, "config: " + loop + ": cannot read the file: too many levels of symbolic links", syscall.ELOOP},
 		{"a\nb", `config: "a\nb": the file does not exist: check the path`, fs.ErrNotExist},

@@ -17,6 +17,10 @@ import (
 // [baseline.match] with dotted attribute names, have fewer than ten.
 const maxDepth = 16
 
+// maxKeys bounds the keys and tables of a file: enough for a thousand baselines,
+// and little enough for the decoder, whose time grows with the square.
+const maxKeys = 10_000
+
 // An assignment is one `key = value` of a file, or one table header, with the
 // full path. Inline tables are taken apart, so that it makes no difference how
 // a table was written.
@@ -41,6 +45,9 @@ type (
 // has more to say.
 func parse(file string, data []byte) ([]assignment, error) {
 	s := scanner{file: file, data: data, element: -1}
+	if len(data) > MaxFileSize {
+		return nil, tooLarge(position{file: file}, int64(len(data)))
+	}
 	if !utf8.Valid(data) {
 		return nil, s.notText()
 	}
@@ -163,6 +170,9 @@ func (s *scanner) key(prefix []string, e *unstable.Node) ([]string, position, er
 		n := it.Node()
 		if at.line == 0 {
 			at = s.position(n.Raw)
+		}
+		if len(s.found) == maxKeys {
+			return nil, at, at.errorf("", "this is the %dth key: a file may have %d", maxKeys+1, maxKeys)
 		}
 		if path = append(path, string(n.Data)); len(path) > maxDepth {
 			return nil, at, at.errorf(dotted(path[:2]), "the key %s… has more than %d parts: no key is nested that deep", dotted(path[:2]), maxDepth)
