@@ -70,7 +70,7 @@ func TestConsoleColor(t *testing.T) {
 func TestConsoleFile(t *testing.T) {
 	f, err := os.Create(t.TempDir() + "/out")
 	check(t, err)
-	defer f.Close()
+	defer func() { check(t, f.Close()) }()
 	check(t, notify.Console(f)(background(), firing("search_ms")))
 	got, err := os.ReadFile(f.Name())
 	check(t, err)

@@ -16,7 +16,7 @@
 // # Metrics
 //
 //	name                     kind                unit     attributes
-//	otelperf.notify.dropped  observable counter  {alert}  otelperf.notify.sink, otelperf.notify.reason
+//	otelperf.notify.dropped  observable counter  {alert}  otelperf.sink.name, otelperf.drop.reason
 //
 // # Cardinality
 //

@@ -14,8 +14,8 @@ const scopeName = "github.com/otelperf/otelperf-go/views/notify"
 // The attributes of otelperf.notify.dropped: as many values as there are
 // targets, and as there are reasons.
 const (
-	sinkKey   = attribute.Key("otelperf.notify.sink")
-	reasonKey = attribute.Key("otelperf.notify.reason")
+	sinkKey   = attribute.Key("otelperf.sink.name")
+	reasonKey = attribute.Key("otelperf.drop.reason")
 )
 
 // register makes the one instrument. All series are reported from the start,

@@ -1,7 +1,6 @@
 package notify_test
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -32,14 +31,13 @@ func openLog(t *testing.T, path string, opts ...notify.LogFileOption) *notify.Lo
 // that is not whole.
 func names(t *testing.T, path string) []string {
 	t.Helper()
-	f, err := os.Open(path)
+	b, err := os.ReadFile(path)
 	check(t, err)
-	defer f.Close()
 	var got []string
-	for s := bufio.NewScanner(f); s.Scan(); {
+	for text := range strings.Lines(string(b)) {
 		var line struct{ Name, State, Message string }
-		if err := json.Unmarshal(s.Bytes(), &line); err != nil {
-			t.Fatalf("%s has the line %q: %v", filepath.Base(path), s.Text(), err)
+		if err := json.Unmarshal([]byte(text), &line); err != nil || !strings.HasSuffix(text, "\n") {
+			t.Fatalf("%s has the line %q: %v", filepath.Base(path), text, err)
 		}
 		got = append(got, line.Name)
 	}

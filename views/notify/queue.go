@@ -11,7 +11,7 @@ import (
 // A Reason says why an alert was not delivered.
 type Reason string
 
-// The reasons, which are also the values of the attribute otelperf.notify.reason.
+// The reasons, which are also the values of the attribute otelperf.drop.reason.
 const (
 	// Coalesced: a newer notification of the same alert took its place.
 	Coalesced Reason = "coalesced"
