@@ -27,7 +27,7 @@ type serverName struct {
 }
 
 func newServerNames(names []string) (*serverNames, error) {
-	s := &serverNames{numbers: make(map[string]uint16, 2*len(names))}
+	s := &serverNames{numbers: make(map[string]uint16, len(names))}
 	if len(names) > maxServers {
 		return nil, fmt.Errorf("middleware: %d server addresses, more than %d", len(names), maxServers)
 	}
@@ -39,22 +39,26 @@ func newServerNames(names []string) (*serverNames, error) {
 			continue
 		}
 		s.names = append(s.names, sn)
-		s.numbers[strings.ToLower(name)] = uint16(len(s.names))
+		s.numbers[sn.String()] = uint16(len(s.names))
 	}
 	return s, errors.Join(errs...)
 }
 
-func parseServerName(name string) (serverName, error) {
-	host, port, err := net.SplitHostPort(name)
-	if err != nil {
-		host = strings.TrimSuffix(strings.TrimPrefix(name, "["), "]")
-		port = ""
+func (n serverName) String() string {
+	if n.port == 0 {
+		return n.address
 	}
-	if host == "" || strings.ContainsAny(host, "/ \t") {
+	return net.JoinHostPort(n.address, strconv.Itoa(n.port))
+}
+
+func parseServerName(name string) (serverName, error) {
+	host, port := splitHost(name)
+	if host == "" || strings.ContainsAny(name, "/ \t") {
 		return serverName{}, fmt.Errorf("middleware: server address %q: want a host or host:port", name)
 	}
 	sn := serverName{address: strings.ToLower(host)}
 	if port != "" {
+		var err error
 		if sn.port, err = strconv.Atoi(port); err != nil || sn.port < 1 || sn.port > 65535 {
 			return serverName{}, fmt.Errorf("middleware: server address %q: port must be 1 to 65535", name)
 		}
@@ -62,8 +66,22 @@ func parseServerName(name string) (serverName, error) {
 	return sn, nil
 }
 
+// splitHost takes a Host header apart. net.SplitHostPort would allocate an error
+// for each that has no port.
+func splitHost(s string) (host, port string) {
+	if strings.HasPrefix(s, "[") {
+		host, port, _ = strings.Cut(s[1:], "]")
+		return host, strings.TrimPrefix(port, ":")
+	}
+	i := strings.LastIndexByte(s, ':')
+	if i < 0 || strings.IndexByte(s, ':') != i {
+		return s, "" // no port, or an IPv6 address by itself
+	}
+	return s[:i], s[i+1:]
+}
+
 // number finds the name that a Host header stands for, with its port or
-// without, and 0 if there is none.
+// without, and 0 if there is none. It allocates only for upper case.
 func (s *serverNames) number(host string) uint16 {
 	if len(s.names) == 0 {
 		return 0
@@ -71,18 +89,12 @@ func (s *serverNames) number(host string) uint16 {
 	if n, ok := s.numbers[host]; ok {
 		return n
 	}
-	// Upper case is allowed and rare; so is a port that was not listed.
 	host = strings.ToLower(host)
 	if n, ok := s.numbers[host]; ok {
 		return n
 	}
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		if n, ok := s.numbers[h]; ok {
-			return n
-		}
-		return s.numbers["["+h+"]"]
-	}
-	return 0
+	address, _ := splitHost(host)
+	return s.numbers[address]
 }
 
 // appendTo adds server.address and server.port of the name with number n.

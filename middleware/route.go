@@ -61,21 +61,38 @@ func (h routeHook) serve(rw *response, w http.ResponseWriter, r *http.Request) {
 // its own when the middleware records, so the middleware must not read the
 // request: what was matched is handed over whole.
 func (h routeHook) serveFar(rw *response, w http.ResponseWriter, r *http.Request) {
-	f := farRoute{path: r.URL.Path}
-	if mux, ok := h.next.(*http.ServeMux); ok {
+	outer := rw.far.Load()
+	f := farRoute{first: r.URL.Path, path: r.URL.Path}
+	if outer != nil {
+		f.first, f.route = outer.first, outer.route
+		f.cut = cutTo(outer.path, f.path, outer.cut)
+	}
+	mux, ok := h.next.(*http.ServeMux)
+	if ok {
 		_, pattern := mux.Handler(r)
-		f.pattern = cutPattern(pattern)
+		f.add(rw.m.joins, pattern)
 		rw.far.Store(&f)
-		h.next.ServeHTTP(w, r)
-		return
 	}
 	h.next.ServeHTTP(w, r)
-	f.pattern = cutPattern(r.Pattern)
-	rw.far.Store(&f)
+	if !ok && rw.far.Load() == outer {
+		f.add(rw.m.joins, r.Pattern)
+		rw.far.Store(&f)
+	}
 }
 
 // A farRoute is a route that was found on another goroutine.
-type farRoute struct{ pattern, path string }
+type farRoute struct {
+	route string // of the Routes that were cut off
+	first string // the path that the outermost of them was given
+	path  string // the path that this one was given
+	cut   int    // segments taken off between the two
+}
+
+func (f *farRoute) add(joins *joinTable, pattern string) {
+	if pattern = cutPattern(pattern); pattern != "" {
+		f.route = joins.join(f.route, f.cut, pattern)
+	}
+}
 
 // reach returns the nearest response of ours in a chain of writers.
 func reach(w http.ResponseWriter) *response {
@@ -136,14 +153,14 @@ func cutSegments(path, rest string) int {
 }
 
 // cutTo counts the segments that were taken off the whole path, as the server
-// got it, to get path. A path that was rewritten has none: then the pattern that
-// it matches stands for itself.
-func (f *routeFrame) cutTo(path string) int {
-	if path == f.path {
-		return f.cut
+// got it, to get path, where outer had lost cut of them. A path that was
+// rewritten has none: then the pattern that it matches stands for itself.
+func cutTo(outer, path string, cut int) int {
+	if path == outer {
+		return cut
 	}
-	if n := cutSegments(f.path, path); n > 0 {
-		return f.cut + n
+	if n := cutSegments(outer, path); n > 0 {
+		return cut + n
 	}
 	return 0
 }
@@ -156,7 +173,7 @@ func (rw *response) enterRoute(r *http.Request) (outer routeFrame) {
 		path:      r.URL.Path,
 		base:      outer.route(rw.m.joins),
 		inherited: cutPattern(r.Pattern),
-		cut:       outer.cutTo(r.URL.Path),
+		cut:       cutTo(outer.path, r.URL.Path, outer.cut),
 	}
 	rw.inner = r
 	rw.entered = true
@@ -185,8 +202,8 @@ func (rw *response) routeNow() string {
 		// No Route, or one that runs still: in a stream, or ended by a panic.
 		route = rw.frame.route(rw.m.joins)
 	}
-	if far := rw.far.Load(); far != nil && far.pattern != "" {
-		return rw.m.joins.join(route, rw.frame.cutTo(far.path), far.pattern)
+	if far := rw.far.Load(); far != nil && far.route != "" {
+		return rw.m.joins.join(route, cutTo(rw.frame.path, far.first, rw.frame.cut), far.route)
 	}
 	return route
 }

@@ -199,7 +199,7 @@ func TestRouteBehindTimeoutHandler(t *testing.T) {
 
 	m = newMeter(t)
 	serve(m.server(middleware.WithContextAttributes()).Handler(timeout), "GET", "/api/7")
-	wantAttrs(t, m.only(), "http.route=/{id}")
+	wantAttrs(t, m.only(), "http.route=/api/{id}")
 }
 
 func TestRouteWithoutMiddleware(t *testing.T) {
