@@ -48,6 +48,9 @@ type Alert struct {
 	// notification of one alert, until it has resolved.
 	Since time.Time
 
+	// Reminder says that the alert was told before and fires still.
+	Reminder bool
+
 	// Reason is empty for a plain comparison, else says what else was seen,
 	// such as calls that hang.
 	Reason string
@@ -92,7 +95,7 @@ func (a Alert) ID() string {
 	}
 	for _, kv := range a.Group.ToSlice() {
 		b.WriteByte(',')
-		b.WriteString(string(kv.Key))
+		b.WriteString(quoted(string(kv.Key)))
 		b.WriteByte('=')
 		b.WriteString(strconv.Quote(kv.Value.String()))
 	}
@@ -117,8 +120,11 @@ func (a Alert) String() string {
 	}
 	b = append(b, clean(a.Name)...)
 	switch {
-	case math.IsNaN(a.Value) && a.State == Resolved:
+	case math.IsNaN(a.Value) && a.State == Resolved && a.Reason == reasonNoData:
 		b = append(b, " has no data any more, baseline "...)
+		number(a.Target)
+	case math.IsNaN(a.Value) && a.State == Resolved:
+		b = append(b, " is back within baseline "...)
 		number(a.Target)
 	case math.IsNaN(a.Value):
 		b = append(b, " has no data, baseline "...)
@@ -147,29 +153,38 @@ func (a Alert) String() string {
 	}
 	for _, kv := range a.Group.ToSlice() {
 		b = append(b, ' ')
-		b = append(b, clean(string(kv.Key))...)
+		b = append(b, quoted(string(kv.Key))...)
 		b = append(b, '=')
-		b = append(b, clean(kv.Value.String())...)
+		b = append(b, quoted(kv.Value.String())...)
 	}
-	if a.Reason != "" {
+	if a.Reason != "" && !(math.IsNaN(a.Value) && a.Reason == reasonNoData) {
 		b = append(b, " ("...)
 		b = append(b, clean(a.Reason)...)
 		b = append(b, ')')
 	}
 	if a.Evidence != "" {
 		b = append(b, " evidence="...)
-		b = append(b, clean(a.Evidence)...)
+		b = append(b, quoted(a.Evidence)...)
 	}
 	return string(b)
 }
 
 // clean quotes s unless it is printable and free of line breaks, so that no
-// attribute value can forge a line or move a terminal's cursor.
+// name can forge a line or move a terminal's cursor.
 func clean(s string) string {
-	if q := strconv.Quote(s); len(q) != len(s)+2 || strings.ContainsAny(s, " \t") && s[0] == '"' {
+	if q := strconv.Quote(s); len(q) != len(s)+2 {
 		return q
 	}
 	return s
+}
+
+// quoted is clean for the values of a list: it also quotes what could be taken
+// for the next entry of the list.
+func quoted(s string) string {
+	if s == "" || strings.ContainsAny(s, " =()\"") {
+		return strconv.Quote(s)
+	}
+	return clean(s)
 }
 
 // alertJSON fixes the names and the order of an alert's JSON. They are part of
@@ -189,9 +204,10 @@ type alertJSON struct {
 	Excess      *float64          `json:"excess,omitempty"`
 	Direction   string            `json:"direction"`
 	Count       uint64            `json:"count"`
-	Start       time.Time         `json:"interval_start"`
+	Start       time.Time         `json:"interval_start,omitzero"`
 	End         time.Time         `json:"interval_end"`
-	Since       time.Time         `json:"since"`
+	Since       time.Time         `json:"since,omitzero"`
+	Reminder    bool              `json:"reminder,omitempty"`
 	Reason      string            `json:"reason,omitempty"`
 	Group       map[string]any    `json:"group,omitempty"`
 	Resource    map[string]any    `json:"resource,omitempty"`
@@ -217,7 +233,7 @@ func (a Alert) MarshalJSON() ([]byte, error) {
 		Metric: a.Metric, Statistic: a.Statistic,
 		Value: finite(a.Value), Target: finite(a.Target), Threshold: finite(a.Threshold),
 		Unit: a.Unit, Excess: finite(a.Excess), Direction: a.Direction.String(), Count: a.Count,
-		Start: a.Start, End: a.End, Since: a.Since, Reason: a.Reason,
+		Start: a.Start, End: a.End, Since: a.Since, Reminder: a.Reminder, Reason: a.Reason,
 		Group: attributeMap(a.Group.ToSlice()), Labels: a.Labels, Annotations: a.Annotations,
 		Evidence: a.Evidence, ID: a.ID(),
 	}
@@ -245,8 +261,16 @@ func attributeMap(kvs []attribute.KeyValue) map[string]any {
 	}
 	m := make(map[string]any, len(kvs))
 	for _, kv := range kvs {
-		m[string(kv.Key)] = kv.Value.AsInterface()
-		if f, ok := m[string(kv.Key)].(float64); ok && finite(f) == nil {
+		switch kv.Value.Type() {
+		case attribute.BOOL, attribute.INT64, attribute.STRING,
+			attribute.BOOLSLICE, attribute.INT64SLICE, attribute.STRINGSLICE:
+			m[string(kv.Key)] = kv.Value.AsInterface()
+		case attribute.FLOAT64:
+			m[string(kv.Key)] = kv.Value.String() // not a number, or infinite
+			if f := kv.Value.AsFloat64(); finite(f) != nil {
+				m[string(kv.Key)] = f
+			}
+		default:
 			m[string(kv.Key)] = kv.Value.String()
 		}
 	}

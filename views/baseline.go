@@ -118,8 +118,14 @@ type Baseline struct {
 
 	// MinCount is how many measurements an interval needs to count at all,
 	// for or against. 0 is the default of the Statistic: 20 for mean,
-	// error_ratio, p95 and below, 100 for p99, 1000 for p99.9, 1 otherwise.
+	// error_ratio, p95 and below, 100 for p99, 1000 for p99.9, 1 for max and
+	// value. A rate counts from one data point on, or as many measurements as
+	// MinCount says.
 	MinCount uint64
+
+	// Remind tells again of an alert that still fires, each time that so much
+	// time has passed; 0 does not.
+	Remind time.Duration
 
 	// NoData decides after three silent intervals; NoDataResolve unless set.
 	NoData NoData
@@ -225,7 +231,10 @@ func (b Baseline) Validate() error {
 	if c := b.ClearPercent; math.IsNaN(c) || c < 0 || c > b.thresholdPercent() {
 		bad("the clear level of %v %% is beyond the threshold of %v %%", c, b.thresholdPercent())
 	}
-	if b.For < 0 || b.KeepFiringFor < 0 {
+	if math.IsInf(b.Threshold(), 0) || math.IsInf(b.Clear(), 0) {
+		bad("the target %v is too large", b.Target)
+	}
+	if b.For < 0 || b.KeepFiringFor < 0 || b.Remind < 0 {
 		bad("a negative duration")
 	}
 	for _, kv := range b.Match {

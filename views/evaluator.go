@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,25 +23,36 @@ type evaluator struct {
 	rules    []*rule
 	metrics  map[string]*metric
 	scopes   map[instrumentation.Scope]uint32
-	interval time.Duration
+	interval time.Duration // the usual time between two collections
 	handle   func(error)
 
-	number   uint64    // of this evaluation
-	lastTime time.Time // of the previous one
-	now      time.Time // newest point of this one
-	rejected map[string]int64
+	number   uint64 // of this evaluation
+	now      time.Time
+	lastTime time.Time // now of the previous one; at first, when the evaluator was made
+	gap      time.Duration
+	tick     tick
 
+	rejected    [len(rejectReasons)]int64
 	transitions map[transitionKey]*transitionCount
 	tally       []*transitionCount // in a stable order
 
-	alerts           []Alert // of this evaluation, reused
-	current, state   distribution.Distribution
-	unlessSeen       map[string][]*rule
-	matchedByName    map[string]bool
-	resource         *resource.Resource
-	collection       *metricdata.ResourceMetrics
-	warnedUnmatched  map[string]bool
-	unmatchedPending bool
+	alerts         []Alert                   // of this evaluation, reused
+	current, state distribution.Distribution // scratch
+	collection     *metricdata.ResourceMetrics
+	resource       *resource.Resource
+	unmatched      bool // a rule may still turn out to match nothing
+}
+
+// A tick is what an evaluation knows of time.
+type tick struct {
+	now   time.Time     // of the newest point
+	usual time.Duration // between two collections
+	// elapsed is the time since the previous evaluation, one usual interval at
+	// the most: missed collections and a clock that jumps make no silence.
+	elapsed time.Duration
+	// jumped says that more time than that went by, and did not the last time:
+	// collections were missed or the clock jumped. No rate is known then.
+	jumped bool
 }
 
 type transitionKey struct {
@@ -54,18 +66,15 @@ type transitionCount struct {
 	sent  int64 // of total, by delta exports
 }
 
-func newEvaluator(baselines []Baseline, interval time.Duration, handle func(error)) (*evaluator, error) {
+func newEvaluator(baselines []Baseline, c *config) (*evaluator, error) {
 	e := &evaluator{
-		metrics:          make(map[string]*metric),
-		scopes:           make(map[instrumentation.Scope]uint32),
-		interval:         interval,
-		handle:           handle,
-		rejected:         make(map[string]int64),
-		transitions:      make(map[transitionKey]*transitionCount),
-		unlessSeen:       make(map[string][]*rule),
-		matchedByName:    make(map[string]bool),
-		warnedUnmatched:  make(map[string]bool),
-		unmatchedPending: true,
+		metrics:     make(map[string]*metric),
+		scopes:      make(map[instrumentation.Scope]uint32),
+		interval:    c.interval,
+		handle:      c.handle,
+		lastTime:    c.clock(),
+		transitions: make(map[transitionKey]*transitionCount),
+		unmatched:   true,
 	}
 	var errs []error
 	for i, b := range baselines {
@@ -83,11 +92,14 @@ func newEvaluator(baselines []Baseline, interval time.Duration, handle func(erro
 		r.metric.rules = append(r.metric.rules, r)
 		e.rules = append(e.rules, r)
 		if b.Unless != "" {
-			e.unlessSeen[b.Unless] = append(e.unlessSeen[b.Unless], r)
+			r.unless = e.metric(b.Unless)
 		}
 		if b.Statistic.ofDistribution() && b.Direction == HigherIsWorse && !b.Observed() && b.Active != "-" {
 			e.watchActive(r)
 		}
+	}
+	for _, r := range e.rules {
+		r.shared = slices.ContainsFunc(e.rules, func(o *rule) bool { return o != r && o.Name == r.Name })
 	}
 	return e, errors.Join(errs...)
 }
@@ -120,22 +132,11 @@ func (e *evaluator) metric(name string) *metric {
 	return m
 }
 
-func (e *evaluator) scope(s instrumentation.Scope) uint32 {
-	id, ok := e.scopes[s]
-	if !ok {
-		id = uint32(len(e.scopes))
-		e.scopes[s] = id
-	}
-	return id
-}
-
 func (e *evaluator) sawTime(t time.Time) {
 	if t.After(e.now) {
 		e.now = t
 	}
 }
-
-func (e *evaluator) reject(reason string) { e.rejected[reason]++ }
 
 // warn reports a problem with a rule once.
 func (e *evaluator) warn(r *rule, format string, args ...any) {
@@ -162,25 +163,29 @@ func (e *evaluator) evaluate(rm *metricdata.ResourceMetrics, fallback time.Time)
 	if e.now.IsZero() {
 		e.now = fallback
 	}
-	for name, rules := range e.unlessSeen {
-		if m := e.metrics[name]; m != nil && len(m.series) > 0 {
-			for _, r := range rules {
-				r.superseded = true
-			}
-			delete(e.unlessSeen, name)
-		}
+	gap := max(e.now.Sub(e.lastTime), 0)
+	e.tick = tick{
+		now: e.now, usual: e.interval,
+		elapsed: min(gap, e.interval),
+		jumped:  gap > 5*max(e.interval, e.gap)/2,
+	}
+	for _, m := range e.metrics {
+		e.holdLevels(m)
 	}
 	for _, r := range e.rules {
+		if r.unless != nil && r.unless.present {
+			e.supersede(r)
+		}
 		e.judge(r)
 	}
 	for _, m := range e.metrics {
-		m.forget()
-		m.seen = 0
+		m.forget(e.number, e.tick)
 	}
-	if e.unmatchedPending {
+	if e.unmatched {
 		e.warnUnmatched()
 	}
-	e.lastTime, e.collection = e.now, nil
+	e.gap, e.lastTime = gap, e.now
+	e.collection, e.resource = nil, nil
 	return e.alerts
 }
 
@@ -188,8 +193,10 @@ func (e *evaluator) evaluate(rm *metricdata.ResourceMetrics, fallback time.Time)
 func (e *evaluator) judge(r *rule) {
 	var completed uint64
 	if r.coarse {
+		r.busy = false
 		for _, g := range r.order {
 			completed += g.sum.Count
+			r.busy = r.busy || g.busy()
 		}
 	}
 	for _, g := range r.order {
@@ -197,19 +204,22 @@ func (e *evaluator) judge(r *rule) {
 			completed = g.sum.Count
 		}
 		at := g.at(e.now)
-		rd := g.read(at, e.interval, completed)
+		rd := g.read(&e.tick, at, completed)
 		g.incomplete = r.incomplete
 		g.judged = rd.verdict != absent && rd.verdict != abstain && !math.IsNaN(rd.value)
-		if rd.verdict != absent {
-			g.lastData = at
+		if rd.verdict == absent {
+			g.silence += e.tick.elapsed
+		} else {
+			g.measured, g.silenced, g.silence = true, false, 0
 		}
 		if !math.IsNaN(rd.value) {
 			g.last, g.lastFrom, g.lastEnd = rd, g.from, at
 		}
-		if !r.superseded {
-			e.step(g, rd, at)
+		if rd.verdict == abstain && g.bucketless() {
+			e.warn(r, "the series of %s have no buckets to tell %s from", r.Metric, r.Statistic)
 		}
-		g.next(at, e.interval)
+		e.step(g, rd, at)
+		g.next(&e.tick, at)
 	}
 	r.incomplete = false
 	r.forget()
@@ -218,25 +228,44 @@ func (e *evaluator) judge(r *rule) {
 func (e *evaluator) step(g *group, rd reading, at time.Time) {
 	r, since := g.rule, g.life.since
 	tr := g.life.step(&r.Baseline, rd.verdict, at, e.interval)
-	if rd.verdict == absent && e.silent(g, at) {
-		tr = g.life.silence(&r.Baseline, at)
-		rd.reason = "no data"
+	if rd.verdict == absent && g.silent(&e.tick) && !(r.latency && (g.busy() || r.busy)) {
+		g.silenced = true
+		if tr = g.life.silence(&r.Baseline, at); tr != nothing {
+			rd.reason = reasonNoData
+		}
 	}
 	switch tr {
 	case fired:
 		e.raise(g, rd, Firing, g.life.since, at)
+		e.count(r.Name, Firing)
 	case resolved:
 		e.raise(g, rd, Resolved, since, at)
+		e.count(r.Name, Resolved)
+	case reminded:
+		if math.IsNaN(rd.value) { // what is known of it is older than this interval
+			rd.value, rd.count = g.last.value, g.last.count
+		}
+		e.raise(g, rd, Firing, since, at)
+		e.alerts[len(e.alerts)-1].Reminder = true
 	}
 }
 
-// silent reports whether a group has had no data for so long that NoData
-// decides. Half an interval less than three allows for jitter.
-func (e *evaluator) silent(g *group, at time.Time) bool {
-	if g.lastData.IsZero() || g.rule.latency && g.busy() {
-		return false
+// supersede ends a rule whose place another metric has taken: what fires
+// resolves, and its groups are dropped.
+func (e *evaluator) supersede(r *rule) {
+	for _, g := range r.order {
+		if g.life.state == Firing {
+			rd := reading{value: math.NaN(), reason: r.Unless + " is judged instead"}
+			e.raise(g, rd, Resolved, g.life.since, g.at(e.now))
+			e.count(r.Name, Resolved)
+		}
 	}
-	return at.Sub(g.lastData) >= silentAfter*e.interval-e.interval/2
+	r.superseded, r.unless = true, nil
+	clear(r.groups)
+	r.order = nil
+	for _, m := range e.metrics {
+		m.detach(r)
+	}
 }
 
 func (e *evaluator) raise(g *group, rd reading, state State, since, at time.Time) {
@@ -244,23 +273,19 @@ func (e *evaluator) raise(g *group, rd reading, state State, since, at time.Time
 	a := Alert{
 		Name: r.Name, Metric: r.Metric, Statistic: r.Statistic,
 		State: state, Value: rd.value * r.factor, Target: r.Target,
-		Threshold: r.Threshold(), Clear: r.Baseline.Clear(), Unit: r.Unit, Direction: r.Direction,
+		Threshold: r.Threshold(), Clear: r.Baseline.Clear(), Unit: r.shownUnit(), Direction: r.Direction,
 		Count: rd.count, Start: g.from, End: at, Since: since, Reason: rd.reason,
 		Group: g.attrs, Resource: e.resource,
 		Severity: r.Severity, Labels: r.Labels, Annotations: r.Annotations,
 	}
-	if a.Unit == "" {
-		a.Unit = r.unit
-	}
-	if a.Start.IsZero() {
-		a.Start = e.lastTime
+	if a.Start.IsZero() || a.Start.After(at) {
+		a.Start = at.Add(-e.tick.elapsed)
 	}
 	a.Excess, _ = r.Excess(a.Value)
 	if state == Firing {
 		a.Exemplars = e.exemplars(g)
 	}
 	e.alerts = append(e.alerts, a)
-	e.count(r.Name, state)
 }
 
 func (e *evaluator) count(name string, state State) {
@@ -277,28 +302,29 @@ func (e *evaluator) count(name string, state State) {
 }
 
 // warnUnmatched says once of each baseline that nothing matched it, after it
-// had three intervals to turn up: a misspelt name is silent otherwise.
+// had three intervals to turn up: a misspelt name is silent otherwise. Where
+// several baselines have one name, one of them that matches will do.
 func (e *evaluator) warnUnmatched() {
+	e.unmatched = false
 	for _, r := range e.rules {
-		if r.since.IsZero() {
-			r.since = e.now
-		}
-		if r.matched || r.superseded || r.Observed() {
-			e.matchedByName[r.Name] = true
-		}
-	}
-	e.unmatchedPending = false
-	for _, r := range e.rules {
-		if e.matchedByName[r.Name] || e.warnedUnmatched[r.Name] {
+		if r.waited += e.tick.elapsed; r.absence || e.matched(r.Name) {
 			continue
 		}
-		if e.now.Sub(r.since) < silentAfter*e.interval-e.interval/2 {
-			e.unmatchedPending = true
+		if r.waited < silentAfter*e.interval-e.interval/2 {
+			e.unmatched = true
 			continue
 		}
-		e.warnedUnmatched[r.Name] = true
+		for _, other := range e.rules {
+			other.absence = other.absence || other.Name == r.Name
+		}
 		e.handle(errors.New(unmatched(r)))
 	}
+}
+
+func (e *evaluator) matched(name string) bool {
+	return slices.ContainsFunc(e.rules, func(r *rule) bool {
+		return r.Name == name && (r.matched || r.superseded || r.Observed())
+	})
 }
 
 func unmatched(r *rule) string {
@@ -312,7 +338,7 @@ func unmatched(r *rule) string {
 			if i > 0 {
 				b.WriteString(" and")
 			}
-			fmt.Fprintf(&b, " %s=%s", kv.Key, clean(kv.Value.String()))
+			fmt.Fprintf(&b, " %s=%s", kv.Key, quoted(kv.Value.String()))
 		}
 	}
 	return b.String()

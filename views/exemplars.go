@@ -21,7 +21,11 @@ func (e *evaluator) exemplars(g *group) []Exemplar {
 			if sm.Metrics[j].Name != g.rule.Metric {
 				continue
 			}
-			c := exemplarSearch{evaluator: e, group: g, scope: e.scope(sm.Scope)}
+			id, ok := e.scopes[sm.Scope]
+			if !ok {
+				continue
+			}
+			c := exemplarSearch{evaluator: e, group: g, scope: id}
 			switch data := sm.Metrics[j].Data.(type) {
 			case metricdata.Histogram[int64]:
 				for k := range data.DataPoints {
@@ -64,13 +68,20 @@ func search[N int64 | float64](c exemplarSearch, found []Exemplar, of attribute.
 	if s == nil || !slices.Contains(s.groups, c.group) {
 		return found
 	}
+	if c.group.rule.Statistic == ErrorRatio && !s.failed {
+		return found // the calls that failed are what it is about
+	}
+	factor := 1.0 // a rate or a ratio has not the unit of what it is made of
+	if c.group.rule.Statistic.inMetricUnit() {
+		factor = c.group.rule.factor
+	}
 	for _, x := range exemplars {
 		// A cumulative point keeps exemplars of long ago.
 		if len(x.TraceID) != 16 || len(x.SpanID) != 8 || x.Time.Before(c.group.from) {
 			continue
 		}
 		found = append(found, Exemplar{
-			Value:   float64(x.Value) * c.group.rule.factor,
+			Value:   float64(x.Value) * factor,
 			Time:    x.Time,
 			TraceID: [16]byte(x.TraceID),
 			SpanID:  [8]byte(x.SpanID),

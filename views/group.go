@@ -13,6 +13,12 @@ import (
 // silentAfter is how many intervals without data make a silence.
 const silentAfter = 3
 
+// Why an alert is told, where a comparison alone does not say it.
+const (
+	reasonNoData    = "no data"
+	reasonCompleted = "calls complete again"
+)
+
 // A group is the sum of the series that a rule judges together.
 type group struct {
 	rule  *rule
@@ -25,24 +31,29 @@ type group struct {
 	interval // being summed up
 	life     lifecycle
 
-	anchor     time.Time // where the time that a rate divides by begins
-	lastData   time.Time // when something was last measured
-	calls      inFlight  // now
-	before     inFlight  // at the interval's start
-	last       reading   // the newest that had a value
+	anchor  time.Time     // where the time that a rate divides by begins
+	silence time.Duration // since something was last measured
+	calls   inFlight      // now
+	before  inFlight      // at the interval's start
+
+	last       reading // the newest that had a value
 	lastEnd    time.Time
 	lastFrom   time.Time
+	measured   bool // anything, ever
+	silenced   bool // for so long that NoData decided
 	incomplete bool // in the newest interval
 	judged     bool // the newest interval had a verdict
 }
 
 // An interval is what the points of a collection add up to.
 type interval struct {
+	seen      bool // there was a point in this collection
 	points    int
 	from, end time.Time
 	sum       distribution.Distribution
 	number    float64 // level or increase
 	level     bool    // number is a level: intervals cannot be added
+	amount    float64 // of a rate
 	failures  float64
 	quantiles int
 	quantile  float64
@@ -80,35 +91,38 @@ func (i *interval) reset() {
 	*i = interval{sum: sum}
 }
 
-func (i *interval) saw(from, end time.Time) {
+func (i *interval) saw(sp span) {
+	i.seen = true
 	i.points++
-	if !from.IsZero() && (i.from.IsZero() || from.Before(i.from)) {
-		i.from = from
+	if !sp.from.IsZero() && (i.from.IsZero() || sp.from.Before(i.from)) {
+		i.from = sp.from
 	}
-	if end.After(i.end) {
-		i.end = end
+	if sp.to.After(i.end) {
+		i.end = sp.to
 	}
 }
 
-func (i *interval) addNumber(v float64, level, failed bool, from, end time.Time) {
-	i.saw(from, end)
+func (i *interval) addNumber(v float64, level, failed bool, sp span) {
+	i.saw(sp)
 	i.number += v
+	i.amount += v * sp.share
 	i.level = level
 	if failed {
 		i.failures += v
 	}
 }
 
-func (g *group) addDistribution(d *distribution.Distribution, failed bool, from, end time.Time) {
-	g.saw(from, end)
+func (g *group) addDistribution(d *distribution.Distribution, failed bool, sp span) {
+	g.saw(sp)
 	if failed {
 		g.failures += float64(d.Count)
 	}
 	if g.rule.Statistic.ofDistribution() {
 		g.sum.Add(d)
-	} else {
-		g.sum.Count += d.Count
+		return
 	}
+	g.sum.Count += d.Count
+	g.amount += float64(d.Count) * sp.share
 }
 
 func (i *interval) addQuantile(v float64) {
@@ -124,38 +138,49 @@ func (g *group) addActive(calls float64, at time.Time) {
 	}
 }
 
-// idle reports whether the group can be forgotten once no series feeds it.
+// idle reports whether the group can be forgotten: no series feeds it, and
+// nobody waits for it.
 func (g *group) idle() bool {
-	return g.life.state == Silent || g.life.state == OK && g.rule.Statistic == Rate && g.rule.Direction == HigherIsWorse
+	if g.refs > 0 || g.life.state == Firing {
+		return false
+	}
+	r := g.rule
+	return g.life.state == Silent || !g.measured || g.silenced ||
+		r.Statistic == Rate && r.Direction == HigherIsWorse && r.metric.delta && g.life.state == OK
 }
 
-// read says what the interval that ended at now shows. It decides by its
-// arguments and the group alone: usual is the time between two collections,
-// completed how many calls ended in the interval (in all groups, for a rule
-// whose calls in flight have no group).
-func (g *group) read(now time.Time, usual time.Duration, completed uint64) reading {
+// silent reports whether nothing has been measured for so long that NoData
+// decides. Half an interval less than three allows for jitter.
+func (g *group) silent(t *tick) bool {
+	return g.measured && g.silence >= silentAfter*t.usual-t.usual/2
+}
+
+// read says what the interval that ended at at shows. It decides by its
+// arguments and the group alone: completed is how many calls ended in the
+// interval, in all groups for a rule whose calls in flight have none.
+func (g *group) read(t *tick, at time.Time, completed uint64) reading {
 	r := g.rule
-	if hang, ok := g.hang(completed); ok {
+	if hang, ok := g.hang(t, completed); ok {
 		return hang
 	}
 	if g.points == 0 {
 		switch {
-		case r.coarse && g.attrs.Len() == 0 && g.before.known && completed > 0:
+		case r.coarse && g.attrs.Len() == 0 && g.before.known && completed > 0 && g.life.state == Firing:
 			// The group of the calls in flight has no latencies of its own,
 			// but calls do complete.
-			return reading{verdict: good, value: math.NaN()}
+			return g.complete(reading{verdict: good, value: math.NaN(), reason: reasonCompleted})
 		case r.Statistic == Rate && r.metric.delta && !g.anchor.IsZero():
 			// A delta series that is not there had nothing to tell: rate 0.
 		default:
 			return reading{verdict: absent, value: math.NaN()}
 		}
 	}
-	v, count, ok := g.value(now)
+	v, count, ok := g.value(at)
 	out := reading{verdict: abstain, value: v, count: count}
 	switch {
 	case !ok && count == 0 && r.Statistic != Rate:
 		out.verdict = absent
-	case g.needsTime() && !g.lastsLongEnough(now, usual):
+	case g.needsTime() && !g.lastsLongEnough(t, at):
 	case !ok, count < r.needed, r.Observed():
 	case r.over(v, r.threshold):
 		out.verdict = breach
@@ -164,13 +189,19 @@ func (g *group) read(now time.Time, usual time.Duration, completed uint64) readi
 	default:
 		out.verdict = good
 	}
-	if r.incomplete {
-		out.reason = "incomplete: some series of " + r.Metric + " are in its overflow series"
-		if out.verdict == good {
-			out.verdict = abstain
+	return g.complete(out)
+}
+
+// complete takes back what a reading cannot know while the overflow series
+// hides a part of the data: that all is well.
+func (g *group) complete(rd reading) reading {
+	if r := g.rule; r.incomplete {
+		rd.reason = r.incompleteness
+		if rd.verdict == good {
+			rd.verdict = abstain
 		}
 	}
-	return out
+	return rd
 }
 
 // needsTime reports whether a short interval, or a first one that a start has
@@ -179,34 +210,47 @@ func (g *group) needsTime() bool {
 	return g.rule.Statistic == Rate || g.rule.Direction == LowerIsWorse
 }
 
-func (g *group) lastsLongEnough(now time.Time, usual time.Duration) bool {
-	return !g.anchor.IsZero() && !g.restarted && now.Sub(g.anchor) >= usual/2
+func (g *group) lastsLongEnough(t *tick, at time.Time) bool {
+	if g.anchor.IsZero() || g.restarted || t.jumped && g.rule.Statistic == Rate {
+		return false
+	}
+	return at.Sub(g.begin()) >= t.usual/2
+}
+
+// begin is where the time begins that the group's data are of. Cumulative data
+// tell of all the time since the group was last read. Of a delta collection
+// that was skipped nothing is known.
+func (g *group) begin() time.Time {
+	if g.rule.metric.delta && g.points > 0 && g.from.After(g.anchor) {
+		return g.from
+	}
+	return g.anchor
 }
 
 // at is the time that the interval ends: that of the group's own points, or
 // of the collection if it has none.
 func (g *group) at(now time.Time) time.Time {
-	if g.points > 0 && !g.end.IsZero() {
+	if g.seen && !g.end.IsZero() {
 		return g.end
 	}
 	return now
 }
 
 // value computes the statistic. ok is false if the interval has none.
-func (g *group) value(now time.Time) (v float64, count uint64, ok bool) {
+func (g *group) value(at time.Time) (v float64, count uint64, ok bool) {
 	r := g.rule
 	count = g.sum.Count
 	switch r.Statistic {
 	case Value:
 		return g.number, uint64(g.points), g.points > 0
 	case Rate:
-		elapsed := now.Sub(g.anchor).Seconds()
+		elapsed := at.Sub(g.begin()).Seconds()
 		if g.anchor.IsZero() || elapsed <= 0 {
-			return math.NaN(), 0, false
+			return math.NaN(), count, false
 		}
-		// One of the two is zero: histograms have no number, sums no count.
-		return (float64(g.sum.Count) + g.number) / elapsed, uint64(max(g.points, 1)), true
+		return g.amount / elapsed, count, true
 	case ErrorRatio:
+		// One of the two is zero: histograms have no number, sums no count.
 		total := float64(g.sum.Count) + g.number
 		if total <= 0 {
 			return math.NaN(), 0, false
@@ -225,17 +269,26 @@ func (g *group) value(now time.Time) (v float64, count uint64, ok bool) {
 	return v, count, !math.IsNaN(v)
 }
 
+// bucketless reports whether there were measurements but no buckets, where
+// buckets are what the statistic is made of.
+func (g *group) bucketless() bool {
+	return g.rule.quantile > 0 && g.quantiles == 0 && g.sum.Count > 0 &&
+		(g.sum.Kind == distribution.Plain || g.sum.Kind == distribution.Mixed)
+}
+
 // hang reports calls that were in flight when the interval began while none
 // completed until its end: they take at least as long as the interval. As
-// none completed, no fewer calls can be in flight now.
-func (g *group) hang(completed uint64) (reading, bool) {
+// none completed, no fewer calls can be in flight now. What the overflow
+// series hides may have completed.
+func (g *group) hang(t *tick, completed uint64) (reading, bool) {
 	r := g.rule
-	if !r.latency || completed > 0 || !g.before.known || !g.calls.known ||
+	if !r.latency || completed > 0 || r.incomplete || !g.before.known || !g.calls.known ||
 		g.before.calls <= 0 || g.calls.calls < g.before.calls {
 		return reading{}, false
 	}
-	length := g.calls.at.Sub(g.before.at).Seconds()
-	if !r.bound || length <= r.threshold {
+	// No longer than two intervals: a clock that jumps is no hang.
+	length := min(g.calls.at.Sub(g.before.at), 2*t.usual).Seconds() * r.perSecond
+	if !(length > r.threshold) {
 		return reading{}, false
 	}
 	return reading{
@@ -249,12 +302,16 @@ func (g *group) hang(completed uint64) (reading, bool) {
 func (g *group) busy() bool { return g.calls.known && g.calls.calls > 0 }
 
 // next prepares the group for the following interval. Where time is needed
-// and this was too short, the next goes on summing.
-func (g *group) next(now time.Time, usual time.Duration) {
-	short := now.After(g.anchor) && now.Sub(g.anchor) < usual/2
-	if !g.needsTime() || g.level || g.anchor.IsZero() || g.restarted || !short {
-		g.interval.reset()
-		g.anchor = now
+// and this was too short, the next goes on from the same start.
+func (g *group) next(t *tick, at time.Time) {
+	elapsed := at.Sub(g.anchor)
+	short := g.needsTime() && !g.anchor.IsZero() && !g.restarted && elapsed >= 0 && elapsed < t.usual/2
+	if !short {
+		g.anchor = at
 	}
+	if !short || g.level {
+		g.interval.reset()
+	}
+	g.seen = false
 	g.before, g.calls = g.calls, inFlight{}
 }

@@ -19,6 +19,7 @@ type transition uint8
 const (
 	nothing transition = iota
 	fired
+	reminded
 	resolved
 )
 
@@ -27,28 +28,42 @@ const (
 type lifecycle struct {
 	state State     // OK, Pending, Firing or Silent
 	since time.Time // Pending: the first breach. Firing: when it fired.
-	last  time.Time // the last interval that was judged
+	last  time.Time // the end of the last interval
 	held  time.Duration
+	told  time.Duration // since the last notification
 	// clearing is set while a firing alert is at the clear level or better,
 	// held then counts towards KeepFiringFor.
 	clearing bool
+	// silenced is set while an alert fires because nothing is measured.
+	silenced bool
 }
 
-// step takes the verdict of an interval that ended at end. interval is the
-// usual time between two; a longer gap, be it that collections were missed or
+// jitter is the share of an interval by which a duration of several intervals
+// may fall short: a reader's ticks are never exactly one interval apart, and
+// a For of two intervals must not take three of them by chance.
+const jitter = 50
+
+// step takes the verdict of an interval that ended at end. usual is the time
+// between two of them; a longer gap, be it that collections were missed or
 // that the clock jumped, counts as two at the most.
-func (l *lifecycle) step(b *Baseline, v verdict, end time.Time, interval time.Duration) transition {
-	elapsed := min(max(end.Sub(l.last), 0), 2*interval)
+func (l *lifecycle) step(b *Baseline, v verdict, end time.Time, usual time.Duration) transition {
+	elapsed := min(max(end.Sub(l.last), 0), 2*usual)
 	if l.last.IsZero() {
 		elapsed = 0
 	}
-	if v == absent {
-		return nothing // the caller knows for how long, and whether calls are in flight
-	}
 	l.last = end
-	if v == abstain {
+	switch {
+	case v == absent:
+		return l.remind(b, elapsed, usual) // how long it is so is the caller's to know
+	case v != breach && l.silenced:
+		v = good // it fired because there was nothing, and now there is something
+	case v == abstain && l.state == Silent:
+		l.state = OK
 		return nothing
+	case v == abstain:
+		return l.remind(b, elapsed, usual)
 	}
+	reached := func(d time.Duration) bool { return l.held+usual/jitter >= d }
 	switch l.state {
 	case OK, Silent:
 		if v != breach {
@@ -60,29 +75,43 @@ func (l *lifecycle) step(b *Baseline, v verdict, end time.Time, interval time.Du
 		fallthrough
 	case Pending:
 		if v != breach {
-			l.state, l.since = OK, time.Time{}
+			l.state, l.since, l.held = OK, time.Time{}, 0
 			return nothing
 		}
-		if l.held += elapsed; l.held < b.For {
+		if l.held += elapsed; b.For > 0 && !reached(b.For) {
 			return nothing
 		}
 		l.fire(end)
 		return fired
 	case Firing:
 		if v != good {
-			l.clearing = false
-			return nothing
+			l.clearing, l.silenced = false, false
+			return l.remind(b, elapsed, usual)
 		}
 		if !l.clearing {
-			l.clearing, l.held, elapsed = true, 0, 0
+			l.clearing, l.held = true, 0
+		} else {
+			l.held += elapsed
 		}
-		if l.held += elapsed; l.held < b.KeepFiringFor {
-			return nothing
+		if b.KeepFiringFor > 0 && !reached(b.KeepFiringFor) {
+			return l.remind(b, elapsed, usual)
 		}
 		l.resolve(OK)
 		return resolved
 	}
 	return nothing
+}
+
+// remind says whether it is time to tell again of an alert that fires.
+func (l *lifecycle) remind(b *Baseline, elapsed, usual time.Duration) transition {
+	if l.state != Firing || b.Remind <= 0 {
+		return nothing
+	}
+	if l.told += elapsed; l.told+usual/jitter < b.Remind {
+		return nothing
+	}
+	l.told = 0
+	return reminded
 }
 
 func (l *lifecycle) fire(at time.Time) {
@@ -97,14 +126,18 @@ func (l *lifecycle) resolve(to State) {
 // decides, and that no call is in flight.
 func (l *lifecycle) silence(b *Baseline, end time.Time) transition {
 	firing := l.state == Firing
-	switch b.NoData {
-	case NoDataKeep:
+	switch {
+	case b.Observed():
+		l.state = Silent
 		return nothing
-	case NoDataAlert:
+	case b.NoData == NoDataKeep:
+		return nothing
+	case b.NoData == NoDataAlert:
 		if firing {
 			return nothing
 		}
 		l.fire(end)
+		l.silenced = true
 		return fired
 	}
 	if l.state != Silent {

@@ -46,7 +46,7 @@ func NewProcessor(next sdkmetric.Exporter, baselines []Baseline, opts ...Option)
 		return nil, errors.New("views: NewProcessor needs an exporter to pass collections on to; use Watch to judge only")
 	}
 	c := newConfig(opts)
-	eval, err := newEvaluator(baselines, c.interval, c.handle)
+	eval, err := newEvaluator(baselines, &c)
 	if err != nil {
 		return nil, err
 	}
@@ -168,16 +168,13 @@ func (g *group) status() Status {
 	s := Status{
 		Name: r.Name, Metric: r.Metric, Statistic: r.Statistic, Direction: r.Direction,
 		Group: g.attrs, State: g.life.state,
-		Value: math.NaN(), Target: r.Target, Threshold: r.Threshold(), Unit: r.Unit, Excess: math.NaN(),
+		Value: math.NaN(), Target: r.Target, Threshold: r.Threshold(), Unit: r.shownUnit(), Excess: math.NaN(),
 		Since: g.life.since,
-	}
-	if s.Unit == "" {
-		s.Unit = r.unit
 	}
 	switch {
 	case g.life.state == OK && g.incomplete:
 		s.State = Incomplete
-	case g.life.state == OK && g.lastData.IsZero():
+	case g.life.state == OK && !g.measured:
 		s.State = Silent
 	}
 	if r.bound && !math.IsNaN(g.last.value) {

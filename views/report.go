@@ -3,7 +3,6 @@ package views
 import (
 	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -28,7 +27,7 @@ type report struct {
 	started  time.Time
 	previous time.Time // of the last report: where a delta begins
 	delta    bool
-	sent     map[string]int64 // rejected points, as last reported by a delta
+	sent     [len(rejectReasons)]int64 // rejected points, as last reported by a delta
 
 	rm          metricdata.ResourceMetrics
 	metrics     []metricdata.Metrics
@@ -44,7 +43,6 @@ type report struct {
 func (o *report) init(now time.Time, t metricdata.Temporality) {
 	o.started = now
 	o.delta = t == metricdata.DeltaTemporality
-	o.sent = make(map[string]int64)
 }
 
 // build returns rm with the metrics about e's baselines added in a scope of
@@ -115,6 +113,14 @@ func (o *report) sum(kept *metricdata.Aggregation, points []metricdata.DataPoint
 // same reports whether a and b, which are not empty, are one slice.
 func same[T any](a, b []T) bool { return len(a) == len(b) && &a[0] == &b[0] }
 
+// rejectAttributes are made once: one set for each reason.
+var rejectAttributes = func() (sets [len(rejectReasons)]attribute.Set) {
+	for i, reason := range rejectReasons {
+		sets[i] = attribute.NewSet(keyReason.String(reason))
+	}
+	return sets
+}()
+
 // points fills the data points from the state after an evaluation.
 func (o *report) points(e *evaluator) {
 	o.excess, o.active = o.excess[:0], o.active[:0]
@@ -131,53 +137,62 @@ func (o *report) points(e *evaluator) {
 	if o.delta && !o.previous.IsZero() {
 		start = o.previous
 	}
+	if start.After(e.now) { // clocks jump
+		start = e.now
+	}
 	for _, c := range e.tally {
 		v := c.total
 		if o.delta {
 			v, c.sent = c.total-c.sent, c.total
-			if v == 0 {
-				continue
-			}
 		}
-		o.transitions = append(o.transitions, metricdata.DataPoint[int64]{
-			Attributes: c.attrs, StartTime: start, Time: e.now, Value: v,
-		})
+		if v > 0 {
+			o.transitions = append(o.transitions, metricdata.DataPoint[int64]{
+				Attributes: c.attrs, StartTime: start, Time: e.now, Value: v,
+			})
+		}
 	}
-	for reason, total := range e.rejected {
-		v := total
+	for reason, v := range e.rejected {
 		if o.delta {
-			v, o.sent[reason] = total-o.sent[reason], total
-			if v == 0 {
-				continue
-			}
+			v, o.sent[reason] = v-o.sent[reason], v
 		}
-		o.rejected = append(o.rejected, metricdata.DataPoint[int64]{
-			Attributes: attribute.NewSet(keyReason.String(reason)), StartTime: start, Time: e.now, Value: v,
-		})
-	}
-	if len(o.rejected) > 1 { // maps have no order, exports should
-		slices.SortFunc(o.rejected, func(a, b metricdata.DataPoint[int64]) int {
-			x, _ := a.Attributes.Value(keyReason)
-			y, _ := b.Attributes.Value(keyReason)
-			return strings.Compare(x.AsString(), y.AsString())
-		})
+		if v > 0 {
+			o.rejected = append(o.rejected, metricdata.DataPoint[int64]{
+				Attributes: rejectAttributes[reason], StartTime: start, Time: e.now, Value: v,
+			})
+		}
 	}
 }
 
 func (o *report) group(g *group, now time.Time) {
-	if g.lastData.IsZero() {
+	if !g.measured {
 		return
 	}
 	if g.judged {
 		if x, ok := g.rule.Excess(g.last.value * g.rule.factor); ok && !math.IsNaN(x) && !math.IsInf(x, 0) {
-			o.excess = append(o.excess, metricdata.DataPoint[float64]{Attributes: g.reported, Time: now, Value: x})
+			add(&o.excess, metricdata.DataPoint[float64]{Attributes: g.reported, Time: now, Value: x}, g.rule.shared)
 		}
 	}
 	var firing int64
 	if g.life.state == Firing {
 		firing = 1
 	}
-	o.active = append(o.active, metricdata.DataPoint[int64]{Attributes: g.reported, Time: now, Value: firing})
+	add(&o.active, metricdata.DataPoint[int64]{Attributes: g.reported, Time: now, Value: firing}, g.rule.shared)
+}
+
+// add appends p. Where baselines share a name, their groups may share all
+// attributes: then the worse value stands for both, because a batch must not
+// hold one series twice.
+func add[N int64 | float64](points *[]metricdata.DataPoint[N], p metricdata.DataPoint[N], shared bool) {
+	if shared {
+		of := p.Attributes.Equivalent()
+		for i := range *points {
+			if q := &(*points)[i]; q.Attributes.Equivalent() == of {
+				q.Value = max(q.Value, p.Value)
+				return
+			}
+		}
+	}
+	*points = append(*points, p)
 }
 
 // attach returns a copy of rm, as deep as needed, with o.metrics in our scope.
@@ -208,20 +223,44 @@ func merge(theirs, ours []metricdata.Metrics) []metricdata.Metrics {
 			out = append(out, m)
 			continue
 		}
-		switch data := m.Data.(type) {
+		switch t := out[i].Data.(type) {
 		case metricdata.Gauge[float64]:
-			if t, ok := out[i].Data.(metricdata.Gauge[float64]); ok {
-				out[i].Data = metricdata.Gauge[float64]{DataPoints: slices.Concat(t.DataPoints, data.DataPoints)}
+			if data, ok := m.Data.(metricdata.Gauge[float64]); ok {
+				t.DataPoints = join(t.DataPoints, data.DataPoints, false)
+				out[i].Data = t
 			}
 		case metricdata.Gauge[int64]:
-			if t, ok := out[i].Data.(metricdata.Gauge[int64]); ok {
-				out[i].Data = metricdata.Gauge[int64]{DataPoints: slices.Concat(t.DataPoints, data.DataPoints)}
+			if data, ok := m.Data.(metricdata.Gauge[int64]); ok {
+				t.DataPoints = join(t.DataPoints, data.DataPoints, false)
+				out[i].Data = t
 			}
 		case metricdata.Sum[int64]:
-			if t, ok := out[i].Data.(metricdata.Sum[int64]); ok {
-				data.DataPoints = slices.Concat(t.DataPoints, data.DataPoints)
-				out[i].Data = data
+			if data, ok := m.Data.(metricdata.Sum[int64]); ok {
+				t.DataPoints = join(t.DataPoints, data.DataPoints, true)
+				out[i].Data = t
 			}
+		}
+	}
+	return out
+}
+
+// join returns the points of both. Of two with the same attributes the sum is
+// taken of counts, and the worse of levels.
+func join[N int64 | float64](theirs, ours []metricdata.DataPoint[N], counts bool) []metricdata.DataPoint[N] {
+	out := slices.Clone(theirs)
+	at := make(map[attribute.Distinct]int, len(out))
+	for i := range out {
+		at[out[i].Attributes.Equivalent()] = i
+	}
+	for _, p := range ours {
+		i, ok := at[p.Attributes.Equivalent()]
+		switch {
+		case !ok:
+			out = append(out, p)
+		case counts:
+			out[i].Value += p.Value
+		default:
+			out[i].Value = max(out[i].Value, p.Value)
 		}
 	}
 	return out

@@ -1,6 +1,8 @@
 package views
 
 import (
+	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -52,54 +54,104 @@ type rule struct {
 
 	// unit, factor and the levels below are known once a series was seen.
 	unit      string
+	kind      aggregation
 	bound     bool // unit is set
 	factor    float64
 	threshold float64
 	clear     float64
 
+	// perSecond is how many of the metric's unit make a second; 0 if it is no
+	// unit of time.
+	perSecond float64
+
 	metric *metric
+	unless *metric // nil: judged always
 	groups map[attribute.Distinct]*group
 	order  []*group // by first appearance: a stable order for reports
 
-	latency    bool      // calls in flight can breach it
-	coarse     bool      // calls in flight are counted without the By attributes
-	matched    bool      // a series was seen
-	superseded bool      // the metric named by Unless was seen
-	incomplete bool      // the metric's overflow series grew in this interval
-	warned     bool      // a problem with it was reported
-	since      time.Time // of the first evaluation
+	latency    bool // calls in flight can breach it
+	coarse     bool // calls in flight are counted without the By attributes
+	assumed    bool // the unit is, as no series was seen yet
+	matched    bool // a series was seen
+	superseded bool // the metric named by Unless was seen
+	shared     bool // another rule has the same name
+	warned     bool // a problem with it was reported
+	absence    bool // so was that nothing matches it
+	incomplete bool // the metric's overflow series grew in this interval
+	busy       bool // calls are in flight, for a coarse rule
+
+	waited time.Duration // for a series to match
+
+	// incompleteness is the reason of a reading while it is so.
+	incompleteness string
 }
 
 func newRule(b Baseline) *rule {
 	b.Match, b.By = slices.Clone(b.Match), slices.Clone(b.By)
+	b.Labels, b.Annotations = maps.Clone(b.Labels), maps.Clone(b.Annotations)
 	q, _ := b.Statistic.Quantile()
-	r := &rule{
-		Baseline: b,
-		quantile: q,
-		needed:   b.minCount(),
-		groups:   make(map[attribute.Distinct]*group),
+	return &rule{
+		Baseline:  b,
+		quantile:  q,
+		needed:    b.minCount(),
+		factor:    1,
+		threshold: math.NaN(),
+		clear:     math.NaN(),
+		groups:    make(map[attribute.Distinct]*group),
+
+		incompleteness: "incomplete: some series of " + b.Metric + " are in its overflow series",
 	}
-	return r
 }
 
 // bind fixes the unit that the metric has. A metric of another unit under the
 // same name cannot be summed with it.
 func (r *rule) bind(metricUnit string) error {
-	if r.bound && r.unit == metricUnit {
+	if r.bound && !r.assumed && r.unit == metricUnit {
 		return nil
 	}
 	factor, err := r.Baseline.factor(metricUnit)
 	if err != nil {
 		return err
 	}
-	if r.bound && factor != r.factor {
+	if r.bound && !r.assumed && factor != r.factor {
 		return errUnitChanged
 	}
-	r.bound, r.unit, r.factor = true, metricUnit, factor
-	// Dividing the finished level is what Monitor.Record does to a value, so
-	// that a value of exactly 120 % is exactly at the threshold.
+	r.bound, r.assumed, r.unit, r.factor = true, false, metricUnit, factor
+	r.perSecond = 0
+	if u := units[metricUnit]; u.base == "s" {
+		r.perSecond = u.factor
+	}
+	// Dividing the finished level is what is done to a recorded value, so that
+	// a value of exactly 120 % is exactly at the threshold.
 	r.threshold, r.clear = r.Threshold()/factor, r.Clear()/factor
 	return nil
+}
+
+// assume takes the metric to be in seconds until a series of it says
+// otherwise: where every call hangs, none ever does.
+func (r *rule) assume() {
+	if r.bound {
+		return
+	}
+	known, _ := ActiveMetric(r.Metric)
+	if known != "" || units[r.Unit].base == "s" {
+		r.assumed = r.bind("s") == nil
+	}
+}
+
+// shownUnit is the unit of values in alerts and in the status.
+func (r *rule) shownUnit() string {
+	switch {
+	case r.Unit != "":
+		return r.Unit
+	case r.Statistic == ErrorRatio:
+		return "1"
+	case r.Statistic == Rate && (r.kind != aggIncrease || r.unit == "" || r.unit == "1"):
+		return "1/s"
+	case r.Statistic == Rate:
+		return r.unit + "/s"
+	}
+	return r.unit
 }
 
 // matches reports whether a series with these attributes is judged.
@@ -137,7 +189,7 @@ func (r *rule) group(attrs *attribute.Set) *group {
 	if g, ok := r.groups[key.Equivalent()]; ok {
 		return g
 	}
-	if len(r.groups) >= maxGroups {
+	if !r.room() {
 		return nil
 	}
 	g := newGroup(r, key)
@@ -146,10 +198,15 @@ func (r *rule) group(attrs *attribute.Set) *group {
 	return g
 }
 
+func (r *rule) room() bool { return len(r.groups) < maxGroups }
+
 // forget drops groups that no series feeds and that nobody waits for.
 func (r *rule) forget() {
+	if !slices.ContainsFunc(r.order, (*group).idle) {
+		return
+	}
 	r.order = slices.DeleteFunc(r.order, func(g *group) bool {
-		if g.refs > 0 || !g.idle() {
+		if !g.idle() {
 			return false
 		}
 		delete(r.groups, g.attrs.Equivalent())

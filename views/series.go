@@ -2,11 +2,10 @@ package views
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/sdk/instrumentation"
-	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/otelperf/otelperf-go/views/internal/distribution"
 )
@@ -15,16 +14,22 @@ import (
 const (
 	maxSeries = 100_000 // of one metric
 	maxGroups = 10_000  // of one baseline
+	maxScopes = 1_000
 )
 
-// Reasons why a point is rejected: the values of the attribute
-// otelperf.reason of otelperf.baseline.points.rejected.
+// Why a point is rejected.
 const (
-	rejectInvalid   = "invalid"   // buckets, bounds, counts or a value that make no sense
-	rejectDuplicate = "duplicate" // a second point of one series in one collection
-	rejectLimit     = "limit"     // more series or groups than are held
-	rejectUnknown   = "unknown"   // an aggregation that this version does not know
+	rejectInvalid   = iota // buckets, bounds, counts or a value that make no sense
+	rejectDuplicate        // a second point of one series in one collection
+	rejectLimit            // more series or groups than are held
+	rejectUnknown          // an aggregation that this version does not know
 )
+
+// rejectReasons are the values of the attribute otelperf.reason of
+// otelperf.baseline.points.rejected.
+var rejectReasons = [...]string{
+	rejectDuplicate: "duplicate", rejectInvalid: "invalid", rejectLimit: "limit", rejectUnknown: "unknown",
+}
 
 var errUnitChanged = errors.New("the metric changed its unit")
 
@@ -34,10 +39,11 @@ type metric struct {
 	rules   []*rule      // that judge it
 	actives []activeRule // that take it for the calls in flight
 
-	series map[seriesKey]*series
-	seen   int       // series of this evaluation
-	end    time.Time // of its newest point
-	delta  bool      // its temporality, when last seen
+	series  map[seriesKey]*series
+	present bool // a point of it was seen, ever
+	seen    int  // series of this evaluation
+	delta   bool // its temporality, when last seen
+	held    int  // series whose level stands until a delta changes it
 }
 
 // An activeRule is judged with the help of a count of calls in flight.
@@ -54,16 +60,18 @@ type seriesKey struct {
 // A series is one stream of points, as it was when last seen.
 type series struct {
 	evaluation uint64 // the last one that saw it
-	end        time.Time
-	start      time.Time
-	unseen     int // evaluations since
+	begun      bool   // prev and value are of a point
+	start, end time.Time
+	unseen     time.Duration // since it was seen last
 
 	groups   []*group // that it is summed into
 	actives  []activeGroup
 	failed   bool
 	overflow bool
+	unplaced bool // a rule had no room for its group
 
 	kind  aggregation
+	delta bool
 	value float64 // the cumulative or accumulated value of a number
 	prev  distribution.Distribution
 }
@@ -73,159 +81,106 @@ type activeGroup struct {
 	sign  float64
 }
 
-// ingest reads one metric of a collection. Nothing of m is kept.
-func (e *evaluator) ingest(scope instrumentation.Scope, m *metricdata.Metrics) {
-	ms := e.metrics[m.Name]
-	if ms == nil {
-		e.newest(m.Data)
-		return
-	}
-	in := input{evaluator: e, metric: ms, unit: m.Unit, scope: e.scope(scope)}
-	switch data := m.Data.(type) {
-	case metricdata.Gauge[int64]:
-		in.kind = aggLevel
-		numbers(in, data.DataPoints)
-	case metricdata.Gauge[float64]:
-		in.kind = aggLevel
-		numbers(in, data.DataPoints)
-	case metricdata.Sum[int64]:
-		in.sum(data.IsMonotonic, data.Temporality)
-		numbers(in, data.DataPoints)
-	case metricdata.Sum[float64]:
-		in.sum(data.IsMonotonic, data.Temporality)
-		numbers(in, data.DataPoints)
-	case metricdata.Histogram[int64]:
-		in.kind, in.delta = aggDistribution, data.Temporality == metricdata.DeltaTemporality
-		histograms(in, data.DataPoints)
-	case metricdata.Histogram[float64]:
-		in.kind, in.delta = aggDistribution, data.Temporality == metricdata.DeltaTemporality
-		histograms(in, data.DataPoints)
-	case metricdata.ExponentialHistogram[int64]:
-		in.kind, in.delta = aggDistribution, data.Temporality == metricdata.DeltaTemporality
-		exponentials(in, data.DataPoints)
-	case metricdata.ExponentialHistogram[float64]:
-		in.kind, in.delta = aggDistribution, data.Temporality == metricdata.DeltaTemporality
-		exponentials(in, data.DataPoints)
-	case metricdata.Summary:
-		in.kind = aggSummary
-		summaries(in, data.DataPoints)
-	case nil:
-		// An instrument without data.
-	default:
-		e.reject(rejectUnknown)
-	}
-}
-
-// newest moves the evaluation's time on to that of a metric nobody judges, so
-// that silence of the judged ones can be told.
-func (e *evaluator) newest(data metricdata.Aggregation) {
-	switch data := data.(type) {
-	case metricdata.Gauge[int64]:
-		firstTime(e, data.DataPoints)
-	case metricdata.Gauge[float64]:
-		firstTime(e, data.DataPoints)
-	case metricdata.Sum[int64]:
-		firstTime(e, data.DataPoints)
-	case metricdata.Sum[float64]:
-		firstTime(e, data.DataPoints)
-	case metricdata.Histogram[int64]:
-		if len(data.DataPoints) > 0 {
-			e.sawTime(data.DataPoints[0].Time)
-		}
-	case metricdata.Histogram[float64]:
-		if len(data.DataPoints) > 0 {
-			e.sawTime(data.DataPoints[0].Time)
-		}
-	case metricdata.ExponentialHistogram[int64]:
-		if len(data.DataPoints) > 0 {
-			e.sawTime(data.DataPoints[0].Time)
-		}
-	case metricdata.ExponentialHistogram[float64]:
-		if len(data.DataPoints) > 0 {
-			e.sawTime(data.DataPoints[0].Time)
-		}
-	case metricdata.Summary:
-		if len(data.DataPoints) > 0 {
-			e.sawTime(data.DataPoints[0].Time)
-		}
-	}
-}
-
-func firstTime[N int64 | float64](e *evaluator, points []metricdata.DataPoint[N]) {
-	if len(points) > 0 {
-		e.sawTime(points[0].Time)
-	}
-}
-
-// An input is one metric of the collection at hand, and how to read it.
-type input struct {
-	*evaluator
-	metric *metric
-	unit   string
-	scope  uint32
-	kind   aggregation
-	delta  bool
-}
-
-func (in *input) sum(monotonic bool, t metricdata.Temporality) {
-	in.kind, in.delta = aggLevel, t == metricdata.DeltaTemporality
-	if monotonic {
-		in.kind = aggIncrease
-	}
+// A span is the part of time that a point of a series tells of.
+type span struct {
+	first    bool // nothing is known of the series before
+	from, to time.Time
+	// share is how much of the point belongs to the interval at hand: less
+	// than 1 if the series was missing in collections before.
+	share float64
 }
 
 // point finds the series of a point and notes that it was seen; nil if the
 // point must be left out.
-func (in *input) point(attrs *attribute.Set, start, end time.Time) (s *series, first bool) {
+func (in *input) point(attrs *attribute.Set) *series {
 	key := seriesKey{in.scope, attrs.Equivalent()}
 	s, ok := in.metric.series[key]
-	if !ok {
-		if len(in.metric.series) >= maxSeries {
-			in.reject(rejectLimit)
-			return nil, false
-		}
-		s = in.link(attrs)
+	switch {
+	case !ok && len(in.metric.series) >= maxSeries:
+		in.reject(rejectLimit)
+		return nil
+	case !ok:
+		s = &series{overflow: isOverflow(attrs), failed: failed(in.metric.name, attrs)}
 		in.metric.series[key] = s
-	} else if s.evaluation == in.number {
+	case s.evaluation == in.number:
 		in.reject(rejectDuplicate)
-		return nil, false
+		return nil
 	}
-	if s.kind != in.kind { // a new series, or one that became another
-		s.kind, s.value, first = in.kind, 0, true
-		s.prev.Reset()
+	if s.kind != in.kind || s.delta != in.delta { // new, or it became another
+		in.metric.hold(s, -1)
+		s.kind, s.delta, s.value, s.begun = in.kind, in.delta, 0, false
+		in.metric.hold(s, 1)
+		in.connect(s, attrs)
+	} else if s.unplaced && in.metric.room() {
 		in.connect(s, attrs)
 	}
-	s.evaluation, s.unseen = in.number, 0
+	if s.unplaced {
+		in.reject(rejectLimit)
+	}
+	s.evaluation = in.number
 	in.metric.seen++
-	in.metric.delta = in.delta
-	if end.After(in.metric.end) {
-		in.metric.end = end
-	}
-	in.sawTime(end)
-	if !first && !in.delta && !start.Equal(s.start) && start.After(s.start) {
-		first = true // it began afresh
-		for _, g := range s.groups {
-			g.restarted = true
-		}
-	}
-	return s, first
+	in.metric.present, in.metric.delta = true, in.delta
+	return s
 }
 
-// link makes the record of a series that was not seen before.
-func (in *input) link(attrs *attribute.Set) *series {
-	return &series{overflow: isOverflow(attrs), failed: failed(in.metric.name, attrs)}
+// room reports whether any rule may have one more group.
+func (m *metric) room() bool {
+	return slices.ContainsFunc(m.rules, (*rule).room) ||
+		slices.ContainsFunc(m.actives, func(a activeRule) bool { return a.rule.room() })
+}
+
+// spoilt counts a point of s that cannot be used.
+func (in *input) spoilt(s *series) {
+	in.reject(rejectInvalid)
+	s.unseen++
+}
+
+// reach tells which part of time a point of s is about, and moves s on to it.
+func (in *input) reach(s *series, start, end time.Time) span {
+	in.sawTime(end)
+	sp := span{first: !s.begun, from: s.end, to: end, share: 1}
+	if s.begun && !in.delta && in.kind != aggLevel && start.After(s.start) {
+		sp.first = true // it began afresh
+		s.restarted()
+	}
+	switch {
+	case !sp.first && !in.delta && !s.end.IsZero():
+		if gap := end.Sub(s.end); s.unseen > 0 && gap > 0 {
+			if d := end.Sub(in.lastTime); d > 0 && d < gap {
+				sp.share = float64(d) / float64(gap)
+			}
+		}
+	case start.IsZero() || start.Before(in.lastTime) && !in.delta && in.number > 1:
+		// A cumulative start is shared by all series of an instrument; one
+		// that turns up later began after the last collection.
+		sp.from = in.lastTime
+	default:
+		sp.from = start
+	}
+	if sp.from.After(end) { // clocks jump
+		sp.from = end
+	}
+	s.begun, s.unseen, s.start, s.end = true, 0, start, end
+	return sp
+}
+
+// restarted notes that s began afresh within the interval, so that its groups
+// know only a part of it.
+func (s *series) restarted() {
+	for _, g := range s.groups {
+		g.restarted = true
+	}
 }
 
 // connect ties a series to the groups it is summed into.
 func (in *input) connect(s *series, attrs *attribute.Set) {
-	for _, g := range s.groups {
-		g.refs--
-	}
-	s.groups, s.actives = nil, nil
+	s.disconnect()
+	s.unplaced = false
 	for _, r := range in.metric.rules {
 		if s.overflow && r.byAttribute() || !r.matches(attrs) {
 			continue
 		}
+		r.matched = true
 		if r.Statistic.supports()&in.kind == 0 {
 			in.warn(r, "the statistic %s cannot be computed from the kind of metric that %s is", r.Statistic, r.Metric)
 			continue
@@ -234,12 +189,12 @@ func (in *input) connect(s *series, attrs *attribute.Set) {
 			in.warn(r, "%w", err)
 			continue
 		}
-		r.matched = true
+		r.kind = in.kind
 		if g := r.group(attrs); g != nil {
 			g.refs++
 			s.groups = append(s.groups, g)
 		} else {
-			in.reject(rejectLimit)
+			s.unplaced = true
 		}
 	}
 	if in.kind != aggLevel || s.overflow {
@@ -254,173 +209,97 @@ func (in *input) connect(s *series, attrs *attribute.Set) {
 			of = attribute.EmptySet()
 		}
 		if g := a.rule.group(of); g != nil {
+			a.rule.assume()
 			g.refs++
 			s.actives = append(s.actives, activeGroup{g, a.sign})
+		} else {
+			s.unplaced = true
 		}
 	}
 }
 
-// intervalStart is where the interval of a point begins: where the series was
-// last seen, or where it began.
-func (in *input) intervalStart(s *series, first bool, start time.Time) time.Time {
-	if in.delta || first || s.end.IsZero() {
-		if start.IsZero() || start.Before(in.lastTime) && !in.delta {
-			// A cumulative start is shared by all series of an instrument; a
-			// series that turns up later began after the last collection.
-			return in.lastTime
-		}
-		return start
+func (s *series) disconnect() {
+	for _, g := range s.groups {
+		g.refs--
 	}
-	return s.end
+	for _, a := range s.actives {
+		a.group.refs--
+	}
+	s.groups, s.actives = s.groups[:0], s.actives[:0]
 }
 
-func numbers[N int64 | float64](in input, points []metricdata.DataPoint[N]) {
-	for i := range points {
-		p := &points[i]
-		v := float64(p.Value)
-		if v-v != 0 { // NaN or infinite
-			in.reject(rejectInvalid)
-			continue
-		}
-		s, first := in.point(&p.Attributes, p.StartTime, p.Time)
-		if s == nil {
-			continue
-		}
-		from := in.intervalStart(s, first, p.StartTime)
-		s.start, s.end = p.StartTime, p.Time
-		switch {
-		case in.kind == aggLevel && in.delta:
-			s.value += v
-			v = s.value
-		case in.kind == aggLevel:
-			s.value = v
-		case !in.delta:
-			increase := v - s.value
-			if first || increase < 0 {
-				increase = v
-			}
-			s.value, v = v, increase
-		}
-		if s.overflow && (v != 0 || in.kind == aggLevel) {
-			in.overflowed(in.metric)
-		}
-		for _, g := range s.groups {
-			g.addNumber(v, in.kind == aggLevel, s.failed, from, p.Time)
-		}
-		for _, a := range s.actives {
-			a.group.addActive(a.sign*v, p.Time)
-		}
+// hold counts the series whose level stands, if no delta changes it.
+func (m *metric) hold(s *series, by int) {
+	if s.kind == aggLevel && s.delta {
+		m.held += by
 	}
 }
 
-func histograms[N int64 | float64](in input, points []metricdata.HistogramDataPoint[N]) {
-	for i := range points {
-		p := &points[i]
-		if err := distribution.LoadExplicit(&in.current, p); err != nil {
-			in.reject(rejectInvalid)
-			continue
-		}
-		in.distribution(&p.Attributes, p.StartTime, p.Time)
-	}
-}
-
-func exponentials[N int64 | float64](in input, points []metricdata.ExponentialHistogramDataPoint[N]) {
-	for i := range points {
-		p := &points[i]
-		if err := distribution.LoadExponential(&in.current, p); err != nil {
-			in.reject(rejectInvalid)
-			continue
-		}
-		in.distribution(&p.Attributes, p.StartTime, p.Time)
-	}
-}
-
-// distribution takes the point in e.current.
-func (in *input) distribution(attrs *attribute.Set, start, end time.Time) {
-	s, first := in.point(attrs, start, end)
-	if s == nil {
+// holdLevels gives the groups the levels of those series that a delta
+// collection leaves out because nothing changed them.
+func (e *evaluator) holdLevels(m *metric) {
+	if m.held == 0 || m.seen == len(m.series) {
 		return
 	}
-	from := in.intervalStart(s, first, start)
-	s.start, s.end = start, end
-	if !in.delta {
-		in.sinceLast(s, first)
-	}
-	if s.overflow && in.current.Count > 0 {
-		in.overflowed(in.metric)
-	}
-	for _, g := range s.groups {
-		g.addDistribution(&in.current, s.failed, from, end)
-	}
-}
-
-// sinceLast turns e.current, a cumulative state, into what was added since the
-// series was last seen, and keeps the state for the next time.
-func (in *input) sinceLast(s *series, first bool) {
-	in.state.Copy(&in.current)
-	if !first && !in.current.Since(&s.prev) {
-		for _, g := range s.groups { // a count fell: it began afresh
-			g.restarted = true
-		}
-	}
-	s.prev, in.state = in.state, s.prev
-}
-
-func summaries(in input, points []metricdata.SummaryDataPoint) {
-	for i := range points {
-		p := &points[i]
-		if err := in.current.LoadPlain(p.Count, p.Sum); err != nil {
-			in.reject(rejectInvalid)
+	for _, s := range m.series {
+		if s.evaluation == e.number || s.kind != aggLevel || !s.delta || !s.begun {
 			continue
 		}
-		s, first := in.point(&p.Attributes, p.StartTime, p.Time)
-		if s == nil {
-			continue
-		}
-		from := in.intervalStart(s, first, p.StartTime)
-		s.start, s.end = p.StartTime, p.Time
-		in.sinceLast(s, first) // a summary is cumulative by definition
+		sp := span{from: s.end, to: e.now, share: 1}
+		s.end = e.now
 		for _, g := range s.groups {
-			g.addDistribution(&in.current, s.failed, from, p.Time)
-			// Quantiles of a summary cannot be merged or subtracted. The one
-			// that was asked for stands if it is the group's only one.
-			for _, qv := range p.QuantileValues {
-				if qv.Quantile == g.rule.quantile {
-					g.addQuantile(qv.Value)
-				}
-			}
+			g.addNumber(s.value, true, s.failed, sp)
 		}
-	}
-}
-
-// overflowed notes that a metric's overflow series took new measurements.
-func (e *evaluator) overflowed(m *metric) {
-	for _, r := range m.rules {
-		if r.byAttribute() {
-			r.incomplete = true
+		for _, a := range s.actives {
+			a.group.addActive(a.sign*s.value, e.now)
 		}
 	}
 }
 
 // forget drops the series that ended. A cumulative series is given more time,
 // because its whole past would count as new if it came back.
-func (m *metric) forget() {
-	if m.seen == len(m.series) {
+func (m *metric) forget(evaluation uint64, t tick) {
+	missing := len(m.series) - m.seen
+	m.seen = 0
+	if missing == 0 {
 		return
 	}
-	patience := 10
+	patience := 10 * t.usual
 	if m.delta {
-		patience = silentAfter
+		patience = silentAfter * t.usual
 	}
 	for key, s := range m.series {
-		if s.unseen++; s.unseen > patience {
-			for _, g := range s.groups {
-				g.refs--
-			}
-			for _, a := range s.actives {
-				a.group.refs--
-			}
-			delete(m.series, key)
+		if s.evaluation == evaluation {
+			continue
+		}
+		if s.unseen += max(t.elapsed, 1); s.unseen < patience || s.kind == aggLevel && s.delta && s.value != 0 {
+			continue
+		}
+		m.hold(s, -1)
+		s.disconnect()
+		delete(m.series, key)
+	}
+}
+
+// detach takes a rule off the metric.
+func (m *metric) detach(r *rule) {
+	n := len(m.rules) + len(m.actives)
+	m.rules = slices.DeleteFunc(m.rules, func(of *rule) bool { return of == r })
+	m.actives = slices.DeleteFunc(m.actives, func(a activeRule) bool { return a.rule == r })
+	if n == len(m.rules)+len(m.actives) {
+		return
+	}
+	for _, s := range m.series {
+		s.groups = slices.DeleteFunc(s.groups, func(g *group) bool { return g.rule == r })
+		s.actives = slices.DeleteFunc(s.actives, func(a activeGroup) bool { return a.group.rule == r })
+	}
+}
+
+// overflowed notes that a metric's overflow series took new measurements.
+func (m *metric) overflowed() {
+	for _, r := range m.rules {
+		if r.byAttribute() {
+			r.incomplete = true
 		}
 	}
 }

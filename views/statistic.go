@@ -78,6 +78,8 @@ func (s Statistic) defaultMinCount() uint64 {
 		return 100
 	case quantile, s == Mean, s == ErrorRatio:
 		return 20
+	case s == Rate:
+		return 0 // an interval with nothing in it has the rate 0
 	default:
 		return 1
 	}

@@ -64,20 +64,22 @@ func (b Baseline) factor(metricUnit string) (float64, error) {
 		return 1, nil
 	}
 	u := units[b.Unit]
-	native := metricUnit
+	native, ok := units[metricUnit]
 	switch {
-	case b.Statistic == ErrorRatio || native == "" || native == "%":
-		native = "1"
-	case b.Statistic == Rate && metricUnit == "By" && u.base == "By/s":
-		native = "By/s"
+	case b.Statistic == ErrorRatio || metricUnit == "":
+		native = unit{"1", 1}
+	case b.Statistic == Rate && native.base == "By" && u.base == "By/s":
+		native.base = "By/s"
 	case b.Statistic == Rate:
-		native = "1/s" // counts, whatever they count
+		native = unit{"1/s", 1} // counts, whatever they count
+	case !ok:
+		native = unit{metricUnit, 1}
+		if strings.HasPrefix(metricUnit, "{") {
+			native.base = "1"
+		}
 	}
-	if u.base != native {
-		return 0, fmt.Errorf("the unit %q does not fit %s of %s, which is in %q", b.Unit, b.Statistic, b.Metric, native)
+	if u.base != native.base {
+		return 0, fmt.Errorf("the unit %q does not fit %s of %s, which is in %q", b.Unit, b.Statistic, b.Metric, metricUnit)
 	}
-	if metricUnit == "%" && b.Statistic != ErrorRatio {
-		return u.factor / 100, nil
-	}
-	return u.factor, nil
+	return u.factor / native.factor, nil
 }

@@ -36,7 +36,7 @@ var (
 	errBounds  = errors.New("the bounds are not in rising order")
 	errCount   = errors.New("the buckets do not add up to the count")
 	errSum     = errors.New("the sum is not a number")
-	errScale   = errors.New("the scale or an offset is out of range")
+	errScale   = errors.New("the scale, an offset or the zero threshold is out of range")
 )
 
 // A Distribution is a set of measurements, summed up.
@@ -105,7 +105,7 @@ func LoadExplicit[N int64 | float64](d *Distribution, p *metricdata.HistogramDat
 		return errBuckets
 	}
 	for i, b := range p.Bounds {
-		if math.IsNaN(b) || i > 0 && b <= p.Bounds[i-1] {
+		if math.IsNaN(b) || math.IsInf(b, -1) || i > 0 && b <= p.Bounds[i-1] {
 			return errBounds
 		}
 	}
@@ -115,6 +115,10 @@ func LoadExplicit[N int64 | float64](d *Distribution, p *metricdata.HistogramDat
 	d.Kind = Explicit
 	d.bounds = append(d.bounds, p.Bounds...)
 	d.counts = append(d.counts, p.BucketCounts...)
+	if n := len(d.bounds); n > 0 && math.IsInf(d.bounds[n-1], 1) { // says nothing
+		d.counts[n-1] += d.counts[n]
+		d.bounds, d.counts = d.bounds[:n-1], d.counts[:n]
+	}
 	return nil
 }
 
@@ -126,7 +130,8 @@ func LoadExponential[N int64 | float64](d *Distribution, p *metricdata.Exponenti
 	if math.IsNaN(d.Sum) {
 		return errSum
 	}
-	if p.Scale < minScale || p.Scale > maxScale || !inRange(p.PositiveBucket) || !inRange(p.NegativeBucket) {
+	if p.Scale < minScale || p.Scale > maxScale || !inRange(p.Scale, p.PositiveBucket) || !inRange(p.Scale, p.NegativeBucket) ||
+		math.IsNaN(p.ZeroThreshold) || p.ZeroThreshold < 0 {
 		return errScale
 	}
 	if !addsUp(p.Count, p.PositiveBucket.Counts, p.NegativeBucket.Counts, []uint64{p.ZeroCount}) {
@@ -141,11 +146,6 @@ func LoadExponential[N int64 | float64](d *Distribution, p *metricdata.Exponenti
 		d.downscale(quantileScale)
 	}
 	return nil
-}
-
-func inRange(b metricdata.ExponentialBucket) bool {
-	const limit = 1 << 30 // far beyond what any float64 needs at maxScale
-	return b.Offset > -limit && b.Offset < limit && len(b.Counts) < limit
 }
 
 func addsUp(count uint64, buckets ...[]uint64) bool {
@@ -235,21 +235,6 @@ func fell(now, before []uint64) bool {
 	return false
 }
 
-// Complete replaces unknown extremes by what the buckets say, which is all
-// that a series without recorded extremes can offer.
-func (d *Distribution) Complete() {
-	lo, hi, ok := d.span()
-	if !ok {
-		return
-	}
-	if math.IsNaN(d.Lo) && !math.IsInf(lo, -1) {
-		d.Lo = lo
-	}
-	if math.IsNaN(d.Hi) && !math.IsInf(hi, 1) {
-		d.Hi = hi
-	}
-}
-
 // span returns the outer bounds of the buckets that hold anything.
 func (d *Distribution) span() (lo, hi float64, ok bool) {
 	lo, hi = math.Inf(-1), math.Inf(1)
@@ -284,9 +269,7 @@ func (d *Distribution) Add(o *Distribution) {
 		return
 	}
 	if d.Count == 0 {
-		scratch := d.scratch
 		d.Copy(o)
-		d.scratch = scratch
 		return
 	}
 	d.Count += o.Count

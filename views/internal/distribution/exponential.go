@@ -15,7 +15,19 @@ const (
 	// histograms have; finer data is merged down to it, so that a quantile
 	// here and one there come from the same buckets.
 	quantileScale = 8
+
+	// maxBuckets is how many buckets a sum has on one side: 64 doublings at
+	// the finest resolution. What is wider loses resolution.
+	maxBuckets = 64 << quantileScale
 )
+
+// inRange reports whether all of b's buckets hold numbers that a float64 can be:
+// from 2^-1074 to 2^1024.
+func inRange(scale int32, b metricdata.ExponentialBucket) bool {
+	width := math.Ldexp(1, -int(scale))
+	first, last := float64(b.Offset)*width, (float64(b.Offset)+float64(len(b.Counts)))*width
+	return first >= -1100-width && last <= 1100+width
+}
 
 func (s *span) load(b metricdata.ExponentialBucket) {
 	s.offset = b.Offset
@@ -33,6 +45,11 @@ func (s *span) at(index int32) uint64 {
 		return s.counts[i]
 	}
 	return 0
+}
+
+// some reports whether s holds anything.
+func (s *span) some() bool {
+	return slices.ContainsFunc(s.counts, func(c uint64) bool { return c > 0 })
 }
 
 // covers reports whether no bucket of prev holds more than s has.
@@ -54,30 +71,41 @@ func (s *span) subtract(prev *span) {
 	}
 }
 
-// add adds o, growing s on either side as needed.
-func (s *span) add(o *span) {
+// add adds o, whose buckets are 2^by times as fine, growing s on either side
+// as needed.
+func (s *span) add(o *span, by int32) {
 	if len(o.counts) == 0 {
 		return
 	}
+	first, last := o.offset>>by, (o.offset+int32(len(o.counts))-1)>>by
 	if len(s.counts) == 0 {
-		s.copy(o)
-		return
+		s.offset = first
 	}
-	if missing := int(s.offset) - int(o.offset); missing > 0 {
+	if missing := int(s.offset) - int(first); missing > 0 {
 		n := len(s.counts)
 		s.counts = slices.Grow(s.counts, missing)[:n+missing]
 		copy(s.counts[missing:], s.counts[:n])
 		clear(s.counts[:missing])
-		s.offset = o.offset
+		s.offset = first
 	}
-	if missing := int(o.offset) + len(o.counts) - int(s.offset) - len(s.counts); missing > 0 {
+	if missing := int(last) + 1 - int(s.offset) - len(s.counts); missing > 0 {
 		n := len(s.counts)
 		s.counts = slices.Grow(s.counts, missing)[:n+missing]
 		clear(s.counts[n:])
 	}
 	for i, c := range o.counts {
-		s.counts[int(o.offset)+i-int(s.offset)] += c
+		s.counts[(o.offset+int32(i))>>by-s.offset] += c
 	}
+}
+
+// width is how many buckets the sum of s and o, at o's own scale less by, has.
+func (s *span) width(o *span, by int32) int {
+	if len(s.counts) == 0 || len(o.counts) == 0 {
+		return 0
+	}
+	first := min(int(s.offset), int(o.offset>>by))
+	last := max(int(s.offset)+len(s.counts)-1, int((o.offset+int32(len(o.counts))-1)>>by))
+	return last - first + 1
 }
 
 // downscale merges 2^by neighbours into one.
@@ -114,17 +142,11 @@ func (d *Distribution) addExponential(o *Distribution) {
 	if d.scale > o.scale {
 		d.downscale(o.scale)
 	}
-	if by := o.scale - d.scale; by > 0 {
-		fine := span{offset: o.pos.offset, counts: slices.Clone(o.pos.counts)}
-		fine.downscale(by)
-		d.pos.add(&fine)
-		fine = span{offset: o.neg.offset, counts: slices.Clone(o.neg.counts)}
-		fine.downscale(by)
-		d.neg.add(&fine)
-		return
+	for d.scale > minScale && max(d.pos.width(&o.pos, o.scale-d.scale), d.neg.width(&o.neg, o.scale-d.scale)) > maxBuckets {
+		d.downscale(d.scale - 1)
 	}
-	d.pos.add(&o.pos)
-	d.neg.add(&o.neg)
+	d.pos.add(&o.pos, o.scale-d.scale)
+	d.neg.add(&o.neg, o.scale-d.scale)
 }
 
 // bound returns the lower bound of the positive bucket with the given index.

@@ -91,7 +91,10 @@ func (d *Distribution) explicitQuantile(q float64) float64 {
 		start = d.bounds[b-1]
 	}
 	v := start + (end-start)*((rank-float64(below))/float64(d.counts[b]))
-	return min(v, end) // rounding must not carry it over the bound
+	if b > 0 && v <= start {
+		v = math.Nextafter(start, end) // rounding must not put it on a bound that it is above
+	}
+	return min(v, end) // nor above one that it is not
 }
 
 // exponentialQuantile walks from the side that is nearer, as Prometheus does,
@@ -102,13 +105,7 @@ func (d *Distribution) exponentialQuantile(q float64) float64 {
 	if q >= 0.5 {
 		rank, reverse = (1-q)*total, true
 	}
-	var lower, upper float64
-	var in, count uint64
-	d.eachBucket(reverse, func(lo, hi float64, c uint64) bool {
-		lower, upper, in = lo, hi, c
-		count += c
-		return float64(count) < rank
-	})
+	lower, upper, in, count := d.seek(rank, reverse)
 	if reverse {
 		rank = float64(count) - rank
 	} else {
@@ -127,58 +124,59 @@ func (d *Distribution) exponentialQuantile(q float64) float64 {
 	}
 }
 
-// eachBucket visits the exponential buckets that hold anything, by rising or,
-// in reverse, by falling value, until visit returns false.
-func (d *Distribution) eachBucket(reverse bool, visit func(lo, hi float64, count uint64) bool) {
-	negative := func() bool {
-		n := len(d.neg.counts)
-		for i := range n {
-			if !reverse {
-				i = n - 1 - i
-			}
-			if c := d.neg.counts[i]; c > 0 {
-				at := int(d.neg.offset) + i
-				if !visit(-d.bound(at+1), -d.bound(at), c) {
-					return false
-				}
-			}
+// seek finds the exponential bucket that holds the measurement of the given
+// rank, counted from the lowest or, in reverse, from the highest. It returns
+// the bucket's bounds, its count, and the count of all buckets passed with it.
+func (d *Distribution) seek(rank float64, reverse bool) (lower, upper float64, in, count uint64) {
+	neg, pos := len(d.neg.counts), len(d.pos.counts)
+	n := neg + 1 + pos // the negative ones, zero, the positive ones, by rising value
+	for i := range n {
+		if reverse {
+			i = n - 1 - i
 		}
-		return true
+		var c uint64
+		switch {
+		case i < neg:
+			c = d.neg.counts[neg-1-i]
+		case i == neg:
+			c = d.zeroCount
+		default:
+			c = d.pos.counts[i-neg-1]
+		}
+		if c == 0 {
+			continue
+		}
+		count += c
+		if float64(count) < rank && count < d.Count {
+			continue
+		}
+		switch {
+		case i < neg:
+			at := int(d.neg.offset) + neg - 1 - i
+			return -d.bound(at + 1), -d.bound(at), c, count
+		case i == neg:
+			lower, upper = d.zero()
+			return lower, upper, c, count
+		default:
+			at := int(d.pos.offset) + i - neg - 1
+			return d.bound(at), d.bound(at + 1), c, count
+		}
 	}
-	zero := func() bool {
-		if d.zeroCount == 0 {
-			return true
-		}
-		lo, hi := -d.zeroThreshold, d.zeroThreshold
-		// With values on one side only, zero is where the other side begins.
-		if len(d.neg.counts) == 0 && len(d.pos.counts) > 0 {
-			lo = 0
-		}
-		if len(d.pos.counts) == 0 && len(d.neg.counts) > 0 {
-			hi = 0
-		}
-		return visit(lo, hi, d.zeroCount)
+	return math.NaN(), math.NaN(), 0, 0
+}
+
+// zero returns the bounds of the zero bucket. With values on one side only,
+// zero is where the other side begins.
+func (d *Distribution) zero() (lower, upper float64) {
+	lower, upper = -d.zeroThreshold, d.zeroThreshold
+	below, above := d.neg.some(), d.pos.some()
+	if !below && above {
+		lower = 0
 	}
-	positive := func() bool {
-		n := len(d.pos.counts)
-		for i := range n {
-			if reverse {
-				i = n - 1 - i
-			}
-			if c := d.pos.counts[i]; c > 0 {
-				at := int(d.pos.offset) + i
-				if !visit(d.bound(at), d.bound(at+1), c) {
-					return false
-				}
-			}
-		}
-		return true
+	if !above && below {
+		upper = 0
 	}
-	if reverse {
-		_ = positive() && zero() && negative()
-		return
-	}
-	_ = negative() && zero() && positive()
+	return lower, upper
 }
 
 // Above returns how many measurements were above v, exactly if v is a bound of
