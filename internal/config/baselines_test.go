@@ -370,9 +370,9 @@ func TestRecordable(t *testing.T) {
 		{Name: "search_error_percent", Metric: "otelperf.recorded.error_ratio", MetricUnit: "1", Unit: "%", Factor: 100},
 		{Name: "memory_mb", Metric: "otelperf.recorded.memory", MetricUnit: "By", Unit: "MiB", Factor: 1.0 / (1 << 20)},
 		{Name: "cpu_percent", Metric: "otelperf.recorded.utilization", MetricUnit: "1", Unit: "%", Factor: 100},
-		{Name: "throughput_qps", Metric: "otelperf.recorded.rate", MetricUnit: "{operation}/s", Unit: "1/s", Factor: 1, Direction: views.LowerIsWorse},
+		{Name: "throughput_qps", Metric: "otelperf.recorded.rate", MetricUnit: "1/s", Unit: "1/s", Factor: 1, Direction: views.LowerIsWorse},
 		{Name: "render_ms", Metric: "otelperf.recorded.duration", MetricUnit: "s", Unit: "ms", Factor: 1000},
-		{Name: "render_qps", Metric: "otelperf.recorded.rate", MetricUnit: "{operation}/s", Unit: "1/s", Factor: 1, Direction: views.LowerIsWorse},
+		{Name: "render_qps", Metric: "otelperf.recorded.rate", MetricUnit: "1/s", Unit: "1/s", Factor: 1, Direction: views.LowerIsWorse},
 	}
 	got := c.Recordable()
 	if !reflect.DeepEqual(got, want) {

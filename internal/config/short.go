@@ -40,7 +40,7 @@ var (
 		target: limits{lo: 0, hi: 86_400_000},
 	}
 	perSecond = dimension{
-		unit: "1/s", unitName: "1/s", recorded: "otelperf.recorded.rate", metricUnit: "{operation}/s", factor: 1,
+		unit: "1/s", unitName: "1/s", recorded: "otelperf.recorded.rate", metricUnit: "1/s", factor: 1,
 		direction: views.LowerIsWorse, target: limits{lo: 0, hi: 1e9, above: true},
 	}
 	errorPercent = dimension{
