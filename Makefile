@@ -1,0 +1,49 @@
+# Two targets matter to a newcomer: `make demo` and `make test`.
+
+GO       ?= go
+GOBIN    := $(CURDIR)/bin
+LINT_VERSION := v2.15.0
+LINT     := $(GOBIN)/golangci-lint-$(LINT_VERSION)
+
+# Every module of the repository; internal/e2e has a target of its own.
+MODULES  := $(shell git ls-files '*go.mod' | xargs -n1 dirname | grep -v '^internal/e2e$$')
+
+.PHONY: help
+help: ## Show the targets.
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+
+.PHONY: demo
+demo: ## Run the search service under load for 15 seconds and show what was measured.
+	$(GO) run -C examples/httpdemo . -drive 15s
+
+.PHONY: test
+test: ## Run all tests: with the race detector, then the allocation budgets without it.
+	@set -e; for m in $(MODULES); do \
+	  echo "== $$m: tests, race detector on"; \
+	  (cd $$m && $(GO) test -race -shuffle=on ./...); \
+	done
+	@set -e; for m in $(MODULES); do \
+	  echo "== $$m: allocation budgets, race detector off"; \
+	  (cd $$m && $(GO) test -shuffle=on -run 'Alloc' ./...); \
+	done
+
+.PHONY: check
+check: $(LINT) ## Run vet, the linter, and check that modules and generated files are up to date.
+	@set -e; for m in $(MODULES); do \
+	  echo "== $$m: vet, lint, tidy"; \
+	  (cd $$m && $(GO) vet ./... && $(LINT) run --config $(CURDIR)/.golangci.yml ./... && $(GO) mod tidy -diff); \
+	done
+	@echo "== generated files"; $(GO) generate ./... && git diff --exit-code --stat
+
+$(LINT):
+	@mkdir -p $(GOBIN)
+	GOBIN=$(GOBIN) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+	@mv $(GOBIN)/golangci-lint $@
+
+.PHONY: bench
+bench: ## Compare with the bare call, the floor and other libraries.
+	$(GO) run -C internal/bench .
+
+.PHONY: clean
+clean: ## Remove what the targets built.
+	rm -rf bin .cache
