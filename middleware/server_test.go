@@ -289,6 +289,9 @@ func TestPanicsOnRealServers(t *testing.T) {
 			if len(got) != 1 || !strings.Contains(got[0], "error.type=panic") {
 				t.Errorf("got %q", got)
 			}
+			if k.version == "2" {
+				return // the server resets the stream before it logs
+			}
 			if l := logged.String(); !strings.Contains(l, "boom") || !strings.Contains(l, "server_test.go") {
 				t.Errorf("the server logged %q", l)
 			}

@@ -16,7 +16,8 @@ const wsaConnectionRefused = syscall.Errno(10061)
 
 // faultOf names the error of a client's request. What the caller did comes
 // first: a dial that ended because the caller's context did is not a timeout of
-// the network.
+// the network. (The reverse cannot be told by errors.Is, because net/http's own
+// timeouts claim to be context.DeadlineExceeded.)
 func faultOf(ctx context.Context, err error) fault {
 	if f := ofContext(ctx); f != faultNone {
 		return f
@@ -24,8 +25,6 @@ func faultOf(ctx context.Context, err error) fault {
 	switch {
 	case errors.Is(err, context.Canceled):
 		return faultCanceled
-	case errors.Is(err, context.DeadlineExceeded):
-		return faultDeadline
 	case isDNS(err):
 		return faultDNS
 	case isTimeout(err):

@@ -1,0 +1,306 @@
+package middleware_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httptrace"
+	"strings"
+	"testing"
+
+	"github.com/otelperf/otelperf-go/middleware"
+)
+
+type (
+	reads    struct{ io.Reader }
+	writes   struct{}
+	writesTo struct{}
+)
+
+func (reads) Close() error                 { return nil }
+func (writes) Write(p []byte) (int, error) { return len(p), nil }
+func (writesTo) WriteTo(w io.Writer) (int64, error) {
+	n, err := io.WriteString(w, "body")
+	return int64(n), err
+}
+func body() reads { return reads{strings.NewReader("body")} }
+
+// TestResponseBodyKeepsItsInterfaces covers every combination of io.Writer and
+// io.WriterTo.
+func TestResponseBodyKeepsItsInterfaces(t *testing.T) {
+	for name, b := range map[string]io.ReadCloser{
+		"reader": body(),
+		"writer": struct {
+			reads
+			writes
+		}{body(), writes{}},
+		"writerTo": struct {
+			reads
+			writesTo
+		}{body(), writesTo{}},
+		"both": struct {
+			reads
+			writes
+			writesTo
+		}{body(), writes{}, writesTo{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newMeter(t)
+			resp, err := get(t, m.transport(answer(200, b), middleware.WithBodyEnd(), middleware.WithBodySizes()), "http://example.com/")
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, wantWriter := b.(io.Writer)
+			w, isWriter := resp.Body.(io.Writer)
+			if isWriter != wantWriter {
+				t.Errorf("io.Writer: %v, want %v", isWriter, wantWriter)
+			}
+			if isWriter {
+				if n, err := w.Write([]byte("abc")); n != 3 || err != nil {
+					t.Error(n, err)
+				}
+			}
+			_, wantWriterTo := b.(io.WriterTo)
+			to, isWriterTo := resp.Body.(io.WriterTo)
+			if isWriterTo != wantWriterTo {
+				t.Errorf("io.WriterTo: %v, want %v", isWriterTo, wantWriterTo)
+			}
+			if isWriterTo {
+				if n, err := to.WriteTo(io.Discard); n != 4 || err != nil {
+					t.Error(n, err)
+				}
+			} else if b, err := io.ReadAll(resp.Body); string(b) != "body" || err != nil {
+				t.Error(b, err)
+			}
+			resp.Body.Close()
+			wantAttrs(t, m.call(), "error.type=")
+			if s := m.samples("http.client.response.body.size"); len(s) != 1 || s[0].sum != 4 {
+				t.Errorf("size %v, want 4", s)
+			}
+		})
+	}
+}
+
+type broken struct{ err error }
+
+func (b broken) Read([]byte) (int, error) { return 0, b.err }
+func (broken) Close() error               { return nil }
+
+func TestBodyThatBreaks(t *testing.T) {
+	for err, want := range map[error]string{
+		io.EOF:                   "",
+		io.ErrUnexpectedEOF:      "unexpected_eof",
+		errors.New("something"):  "_OTHER",
+		context.DeadlineExceeded: "timeout", // not the request's own context
+		context.Canceled:         "canceled",
+	} {
+		m := newMeter(t)
+		resp, e := get(t, m.transport(answer(200, broken{err}), middleware.WithBodyEnd()), "http://example.com/")
+		if e != nil {
+			t.Fatal(e)
+		}
+		if _, e := resp.Body.Read(make([]byte, 1)); e != err {
+			t.Errorf("got %v, want %v", e, err)
+		}
+		wantAttrs(t, m.call(), "error.type="+want, "http.response.status_code=200")
+	}
+}
+
+func TestBodyClosedEarlyIsNoFault(t *testing.T) {
+	m := newMeter(t)
+	resp, err := get(t, m.transport(answer(404, body()), middleware.WithBodyEnd(), middleware.WithBodySizes()), "http://example.com/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	io.ReadFull(resp.Body, make([]byte, 2))
+	resp.Body.Close()
+	wantAttrs(t, m.call(), "error.type=404")
+	if s := m.samples("http.client.response.body.size"); s[0].sum != 2 {
+		t.Error(s)
+	}
+}
+
+func TestNoBodyStaysNoBody(t *testing.T) {
+	m := newMeter(t)
+	resp, err := get(t, m.transport(answer(204, http.NoBody), middleware.WithBodyEnd(), middleware.WithBodySizes()), "http://example.com/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.Body != http.NoBody {
+		t.Errorf("got %T", resp.Body)
+	}
+	if s := m.samples("http.client.response.body.size"); len(s) != 1 || s[0].sum != 0 {
+		t.Error(s)
+	}
+}
+
+// TestStreamsOfAClientEndWithTheHeader has an event stream that nobody closes.
+func TestStreamsOfAClientEndWithTheHeader(t *testing.T) {
+	m := newMeter(t)
+	b := body()
+	events := tripper(func(r *http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"text/event-stream"}}, Body: b, Request: r}, nil
+	})
+	resp, err := get(t, m.transport(events, middleware.WithBodyEnd()), "http://example.com/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.Body != io.ReadCloser(b) {
+		t.Errorf("the body was replaced by %T", resp.Body)
+	}
+	wantAttrs(t, m.call(), "http.response.status_code=200")
+}
+
+// TestRequestIsLeftAlone compares the caller's request before and after, and
+// sees that its body is closed and its response names it.
+func TestRequestIsLeftAlone(t *testing.T) {
+	all := []middleware.Option{middleware.WithBodyEnd(), middleware.WithBodySizes(), middleware.WithPhases()}
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.Copy(w, r.Body) }))
+	defer s.Close()
+	for name, opts := range map[string][]middleware.Option{"plain": nil, "all options": all} {
+		t.Run(name, func(t *testing.T) {
+			m := newMeter(t)
+			b := &closing{Reader: strings.NewReader("hello")}
+			r, err := http.NewRequest("POST", s.URL+"/x", b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			before, ctx := *r, r.Context()
+			resp, err := m.transport(s.Client().Transport, opts...).RoundTrip(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.ReadAll(resp.Body); err != nil {
+				t.Error(err)
+			}
+			resp.Body.Close()
+			if r.Body != before.Body || r.Context() != ctx || len(r.Header) != 0 || r.URL != before.URL || r.GetBody != nil {
+				t.Error("the request was modified")
+			}
+			if !b.closed {
+				t.Error("the request's body was not closed")
+			}
+			if resp.Request != r {
+				t.Error("the response names another request")
+			}
+		})
+	}
+}
+
+type closing struct {
+	io.Reader
+	closed bool
+}
+
+func (c *closing) Close() error {
+	c.closed = true
+	return nil
+}
+
+// TestRequestSize counts what was sent, once, also when the transport has to
+// send it again.
+func TestRequestSize(t *testing.T) {
+	for name, c := range map[string]struct {
+		request func(*http.Request)
+		want    float64
+	}{
+		"none":     {func(r *http.Request) { r.Body = nil }, 0},
+		"no body":  {func(r *http.Request) { r.Body = http.NoBody }, 0},
+		"declared": {func(r *http.Request) { r.ContentLength = 4 }, 4},
+		"chunked":  {func(r *http.Request) { r.ContentLength = -1 }, 4},
+		"unknown":  {func(r *http.Request) { r.ContentLength = 0 }, 4},
+		"again": {func(r *http.Request) {
+			r.ContentLength = -1
+			r.GetBody = func() (io.ReadCloser, error) { return body(), nil }
+			r.Header.Set("X-Again", "yes")
+		}, 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newMeter(t)
+			tr := m.transport(tripper(func(r *http.Request) (*http.Response, error) {
+				if r.Body != nil {
+					io.Copy(io.Discard, r.Body)
+				}
+				if r.Header.Get("X-Again") != "" {
+					b, err := r.GetBody()
+					if err != nil {
+						t.Error(err)
+					}
+					io.Copy(io.Discard, b)
+				}
+				return answer(200, http.NoBody)(r)
+			}), middleware.WithBodySizes())
+			r, err := http.NewRequest("POST", "http://example.com/", body())
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.request(r)
+			if _, err := tr.RoundTrip(r); err != nil {
+				t.Fatal(err)
+			}
+			if s := m.samples("http.client.request.body.size"); len(s) != 1 || s[0].sum != c.want {
+				t.Errorf("got %v, want %v", s, c.want)
+			}
+		})
+	}
+}
+
+func TestPhases(t *testing.T) {
+	for _, k := range kinds() {
+		t.Run(k.name, func(t *testing.T) {
+			m := newMeter(t)
+			s, c, _ := k.start(t, http.HandlerFunc(nothing))
+			c.Transport = m.transport(c.Transport, middleware.WithPhases())
+			target := strings.Replace(s.URL, "127.0.0.1", "localhost", 1)
+			traced := 0
+			ctx := httptrace.WithClientTrace(context.Background(), &httptrace.ClientTrace{
+				GotFirstResponseByte: func() { traced++ },
+			})
+			for range 2 {
+				r, err := http.NewRequestWithContext(ctx, "GET", target, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				resp, err := c.Do(r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				resp.Body.Close()
+			}
+			got := make(map[string]int64)
+			for _, s := range m.samples("otelperf.http.client.phase.duration") {
+				phase, _, _ := strings.Cut(strings.TrimPrefix(s.attrs, "otelperf.http.client.phase="), " ")
+				got[phase] = s.n
+				if !strings.Contains(s.attrs, " server.address=localhost server.port=") {
+					t.Error(s)
+				}
+			}
+			if got["dns"] != 1 || got["connect"] != 1 || got["first_byte"] != 2 || (got["tls"] == 1) != k.tls {
+				t.Errorf("got %v", got)
+			}
+			if traced != 2 {
+				t.Errorf("the caller's own trace saw %d responses", traced)
+			}
+		})
+	}
+}
+
+func TestCloseIdleConnectionsPassesOn(t *testing.T) {
+	m := newMeter(t)
+	base := &idle{}
+	c := &http.Client{Transport: m.transport(base)}
+	c.CloseIdleConnections()
+	if !base.closed {
+		t.Error("the base transport was not asked")
+	}
+	m.transport(tripper(nil)).CloseIdleConnections()
+}
+
+type idle struct {
+	http.RoundTripper
+	closed bool
+}
+
+func (i *idle) CloseIdleConnections() { i.closed = true }
