@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel"
+
 	"github.com/otelperf/otelperf-go/views"
 )
 
@@ -57,6 +59,11 @@ type AlertmanagerConfig struct {
 
 	// Client says how to talk to the servers.
 	Client ClientConfig
+
+	// ErrorHandler is told, at most once a minute, of instances that failed
+	// while another one accepted, which is no error of Notify. It may be called
+	// concurrently with anything. Nil: [otel.Handle].
+	ErrorHandler func(error)
 }
 
 // An Alertmanager is a sink that keeps Prometheus Alertmanagers (API v2)
@@ -80,6 +87,7 @@ type Alertmanager struct {
 	every     time.Duration
 	generator *text
 	labels    map[string]string
+	partial   reporter
 
 	mu    sync.Mutex
 	known map[string]known // by alert ID
@@ -106,6 +114,10 @@ func NewAlertmanager(c AlertmanagerConfig) (*Alertmanager, error) {
 	am := &Alertmanager{
 		every:  cmp.Or(c.RepeatEvery, DefaultRepeatEvery),
 		labels: maps.Clone(c.Labels), known: make(map[string]known),
+		partial: reporter{handle: c.ErrorHandler, every: time.Minute},
+	}
+	if am.partial.handle == nil {
+		am.partial.handle = otel.Handle
 	}
 	var errs []error
 	if len(c.URLs) == 0 {

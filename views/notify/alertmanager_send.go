@@ -83,6 +83,10 @@ func (am *Alertmanager) toAll(ctx context.Context, body []byte, patience bool) e
 		}
 	}
 	if len(errs) < len(am.instances) {
+		if len(errs) > 0 {
+			am.partial.report(fmt.Errorf("notify: alertmanager: %d of %d instances failed: %w",
+				len(errs), len(am.instances), errors.Join(errs...)))
+		}
 		return nil
 	}
 	return fmt.Errorf("notify: alertmanager: %w", joinAttempts(errs))

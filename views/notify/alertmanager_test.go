@@ -206,7 +206,7 @@ func (f *fleet) take(host string) []posted {
 }
 
 func (f *fleet) config(hosts ...string) notify.AlertmanagerConfig {
-	c := notify.AlertmanagerConfig{Client: notify.ClientConfig{Transport: f}}
+	c := notify.AlertmanagerConfig{Client: notify.ClientConfig{Transport: f}, ErrorHandler: ignore}
 	for _, h := range hosts {
 		c.URLs = append(c.URLs, "http://"+h)
 	}
@@ -326,12 +326,16 @@ func TestAlertmanagerErrors(t *testing.T) {
 		{"all refuse", []string{bad.URL, bad.URL}, true, false},
 		{"one may recover", []string{bad.URL, busy.URL}, true, true},
 	} {
-		am := alertmanager(t, notify.AlertmanagerConfig{URLs: test.urls})
+		var partial []string
+		am := alertmanager(t, notify.AlertmanagerConfig{URLs: test.urls, ErrorHandler: func(err error) { partial = append(partial, err.Error()) }})
 		err := am.Notify(background(), firing("x"))
 		if test.fails != (err != nil) {
 			t.Errorf("%s: got %v", test.name, err)
 		}
 		if err == nil {
+			if len(partial) != 1 || !strings.HasPrefix(partial[0], "notify: alertmanager: 2 of 3 instances failed: POST ") {
+				t.Errorf("%s: the handler was told %q", test.name, partial)
+			}
 			continue
 		}
 		if !strings.HasPrefix(err.Error(), "notify: alertmanager: POST ") || strings.Count(err.Error(), "POST") != len(test.urls) {
@@ -407,8 +411,8 @@ func TestAlertmanagerIsBounded(t *testing.T) {
 		for i := range 10 {
 			check(t, am.Notify(background(), now(resolved(fmt.Sprint(i)), time.Now())))
 		}
-		f.take("a")
 		check(t, am.Notify(background(), now(firing("new"), time.Now())))
+		f.take("a")
 		check(t, am.Repeat(background()))
 		// It took the place of what had ended.
 		if got := f.take("a"); len(got) != 4087 || !slices.ContainsFunc(got, func(p posted) bool { return p.Labels["alertname"] == "new" }) {

@@ -1,6 +1,7 @@
 package notify_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -330,4 +331,32 @@ func TestLogFileBehindSymlink(t *testing.T) {
 	if got := rotatedFiles(t, target); len(got) != 1 {
 		t.Errorf("got %q, want one file beside the target", got)
 	}
+}
+
+// Whatever stands in the file: lines that were whole stay as they were, and
+// the new one is whole.
+func FuzzLogFile(f *testing.F) {
+	line, err := json.Marshal(firing("x"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, before := range []string{"", "\n", "{", string(line), string(line) + "\n", string(line) + "\n" + string(line[:70]), "text", "\x00\x00", `{"time":"`, `{"time":"2026-01-02T15:04:00Z"`} {
+		f.Add([]byte(before), "name")
+	}
+	f.Fuzz(func(t *testing.T, before []byte, name string) {
+		path := filepath.Join(t.TempDir(), "alerts.log")
+		check(t, os.WriteFile(path, before, 0o600))
+		log := openLog(t, path, notify.WithRotation(notify.Rotation{MaxBytes: -1}))
+		check(t, log.Notify(background(), firing(name)))
+		after, err := os.ReadFile(path)
+		check(t, err)
+		whole := before[:bytes.LastIndexByte(before, '\n')+1]
+		if !bytes.HasPrefix(after, whole) {
+			t.Errorf("%q became %q", before, after)
+		}
+		last := after[bytes.LastIndexByte(after[:len(after)-1], '\n')+1:]
+		if !json.Valid(last) || last[len(last)-1] != '\n' {
+			t.Errorf("the last line is %q", last)
+		}
+	})
 }

@@ -1,0 +1,197 @@
+//go:build unix
+
+package notify_test
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/otelperf/otelperf-go/views/notify"
+)
+
+// child runs one test of this binary in another process, told by a variable to
+// play the other part.
+func child(t *testing.T, part, path string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
+	cmd.Env = append(os.Environ(), "NOTIFY_TEST_PART="+part, "NOTIFY_TEST_PATH="+path)
+	return cmd
+}
+
+func part() (name, path string) {
+	return os.Getenv("NOTIFY_TEST_PART"), os.Getenv("NOTIFY_TEST_PATH")
+}
+
+// A disk that is full, played by a limit on the size of files: the line that
+// does not fit is taken back to its last byte, and arrives when there is room.
+func TestLogFileOnAFullDisk(t *testing.T) {
+	if name, path := part(); name == "full" {
+		fillDisk(t, path)
+		return
+	}
+	path := filepath.Join(t.TempDir(), "alerts.log")
+	out, err := child(t, "full", path).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	equal(t, names(t, path), []string{"a", "b"})
+}
+
+// fillDisk runs in a process of its own, as the limit is the process'.
+func fillDisk(t *testing.T, path string) {
+	signal.Ignore(syscall.SIGXFSZ) // by default it ends the process
+	f, err := notify.OpenLogFile(path)
+	check(t, err)
+	check(t, f.Notify(background(), firing("a")))
+	info, err := os.Stat(path)
+	check(t, err)
+	var limit syscall.Rlimit
+	check(t, syscall.Getrlimit(syscall.RLIMIT_FSIZE, &limit))
+	small := limit
+	setLimit(&small, info.Size()+100) // room for a part of the next line
+	check(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &small))
+	for range 3 {
+		if err := f.Notify(background(), firing("b")); err == nil {
+			t.Fatal("no error, though the line does not fit")
+		}
+		if now, err := os.Stat(path); err != nil || now.Size() != info.Size() {
+			t.Fatalf("the file has %d bytes, want %d as before: %v", now.Size(), info.Size(), err)
+		}
+	}
+	check(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit))
+	check(t, f.Notify(background(), firing("b")))
+	check(t, f.Close())
+}
+
+// A device that has no room for anything fails every attempt and is tried again.
+func TestLogFileOnADeviceWithoutRoom(t *testing.T) {
+	if _, err := os.Stat("/dev/full"); err != nil {
+		t.Skip("no /dev/full:", err)
+	}
+	link := filepath.Join(t.TempDir(), "alerts.log")
+	check(t, os.Symlink("/dev/full", link))
+	f := openLog(t, link, notify.WithRotation(notify.Rotation{MaxBytes: 1, MaxAge: time.Minute}))
+	for range 2 {
+		if err := f.Notify(background(), firing("a")); !errors.Is(err, syscall.ENOSPC) {
+			t.Errorf("got %v, want %v", err, syscall.ENOSPC)
+		}
+	}
+	// The way that an alert takes: nothing is lost while the disk is full.
+	check(t, os.Remove(link))
+	check(t, os.Symlink("/dev/full", link))
+	synctest.Test(t, func(t *testing.T) {
+		d := dispatcher(t, []notify.Target{{Name: "log_file", Send: f.Notify}})
+		d.Notify(firing("a"))
+		pass(10 * time.Minute)
+		check(t, os.Remove(link))
+		check(t, d.Shutdown(background()))
+		if s := d.Stats()[0]; s.Failed < 10 || s.Delivered != 1 || len(s.Dropped) != 0 {
+			t.Errorf("%+v", s)
+		}
+	})
+	equal(t, names(t, link), []string{"a"})
+}
+
+// A pipe has no end to go back to, and no name to be rotated.
+func TestLogFileIntoAPipe(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pipe")
+	check(t, syscall.Mkfifo(path, 0o600))
+	f := openLog(t, path, notify.WithRotation(notify.Rotation{MaxBytes: 1}))
+	r, err := os.Open(path)
+	check(t, err)
+	check(t, f.Notify(background(), firing("a")))
+	check(t, f.Notify(background(), firing("b")))
+	check(t, f.Close())
+	got, err := io.ReadAll(r)
+	check(t, errors.Join(err, r.Close()))
+	if n := strings.Count(string(got), "\n"); n != 2 {
+		t.Errorf("got %d lines: %q", n, got)
+	}
+}
+
+// Processes that append to one file, of which one is killed in the middle of
+// it, leave whole lines only.
+func TestLogFileOfSeveralProcesses(t *testing.T) {
+	if name, path := part(); name != "" {
+		f, err := notify.OpenLogFile(path, notify.WithRotation(notify.Rotation{MaxBytes: 64 << 10, KeepFiles: -1}))
+		check(t, err)
+		n := 200
+		if name == "victim" {
+			n = 1 << 30
+		}
+		for i := range n {
+			check(t, f.Notify(background(), firing(fmt.Sprint(name, i))))
+			if i == 50 {
+				fmt.Println("\nunder way")
+			}
+		}
+		check(t, f.Close())
+		return
+	}
+	path := filepath.Join(t.TempDir(), "alerts.log")
+	victim := child(t, "victim", path)
+	out, err := victim.StdoutPipe()
+	check(t, err)
+	check(t, victim.Start())
+	others := []*exec.Cmd{child(t, "x", path), child(t, "y", path)}
+	for _, cmd := range others {
+		check(t, cmd.Start())
+	}
+	for s := bufio.NewScanner(out); s.Scan() && s.Text() != "under way"; {
+	}
+	check(t, victim.Process.Kill())
+	_ = victim.Wait() // killed
+	for _, cmd := range others {
+		check(t, cmd.Wait())
+	}
+	check(t, openLog(t, path).Notify(background(), firing("last")))
+	count := make(map[byte]int)
+	for _, file := range append(rotatedFiles(t, path), path) {
+		for _, name := range names(t, file) {
+			count[name[0]]++
+		}
+	}
+	if count['x'] != 200 || count['y'] != 200 || count['v'] < 50 || count['l'] != 1 {
+		t.Errorf("got %v", count)
+	}
+}
+
+// As an unprivileged user, since root may do anything.
+func TestOpenLogFileWithoutPermission(t *testing.T) {
+	if name, path := part(); name != "" {
+		_, err := notify.OpenLogFile(path)
+		if !errors.Is(err, fs.ErrPermission) || !strings.HasPrefix(err.Error(), "notify: log file: ") {
+			t.Errorf("got %v", err)
+		}
+		return
+	}
+	dir := t.TempDir()
+	check(t, os.Chmod(dir, 0o500)) //nolint:gosec // the point of the test
+	cmd := child(t, "user", filepath.Join(dir, "new", "alerts.log"))
+	if os.Geteuid() == 0 {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+		// The binary stands where only root may look.
+		bin := filepath.Join(os.TempDir(), fmt.Sprintf("notify-test-%d", os.Getpid()))
+		b, err := os.ReadFile(os.Args[0])
+		check(t, err)
+		check(t, os.WriteFile(bin, b, 0o755)) //nolint:gosec // run by another user
+		t.Cleanup(func() { check(t, os.Remove(bin)) })
+		cmd.Path = bin
+		cmd.Dir = os.TempDir()
+	}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
