@@ -1,0 +1,53 @@
+// Package monitor assembles everything: provider, readers, views, the Processor
+// that judges, queues, exporters, alerts, and the metrics of Go's runtime and of
+// the process, from TOML files, variables and options, or from nothing.
+//
+//	mon, err := monitor.Start(ctx, monitor.WithConfigFiles("monitoring.toml"))
+//	if err != nil { … }
+//	defer mon.Shutdown(context.WithoutCancel(ctx))
+//	search, err := mon.Recorder().Operation("search")
+//	mw, err := middleware.New(middleware.WithMeterProvider(mon.MeterProvider()))
+//
+// A program with measurements of its own needs nothing else:
+//
+//	err = mon.Record(ctx, "search_ms", 12.5)
+//
+// Settings override each other in this order: defaults, the files as given,
+// OTEL_* variables, options. docs/configuration.md has every key. No global of
+// OpenTelemetry is touched unless [WithGlobal] says so.
+//
+// # Metrics
+//
+// Besides what package otelperf, middleware and the program record: the go.*
+// metrics of the runtime with the schedule latency, the process.* metrics of the
+// conventions, otelperf.baseline.* and otelperf.alert.* about the baselines,
+// otelperf.export.dropped and otelperf.notify.dropped for what could not be
+// delivered, and otelperf.recorded.* for the values given to [Monitor.Record]:
+//
+//	otelperf.recorded.duration     s              otelperf.baseline.name, otelperf.source
+//	otelperf.recorded.memory       By             the same
+//	otelperf.recorded.utilization  1              the same
+//	otelperf.recorded.rate         1/s            the same
+//	otelperf.recorded.error_ratio  1              the same
+//
+// # Cardinality
+//
+// The names given to Record are those of the configuration, no others.
+//
+// # Panics and errors
+//
+// Start says what is wrong with its input, with file, line and key. Later on
+// trouble goes to the logger, at a bounded rate, and into metrics: a backend
+// that is down, a full disk or a webhook that hangs neither block a call nor an
+// evaluation.
+//
+// # Concurrency
+//
+// All methods may be called concurrently. Start and Shutdown own every
+// goroutine.
+//
+// # Cost
+//
+// One collection each interval for each group of exporters that want the same
+// temporality; without exporters one, that is judged and dropped.
+package monitor

@@ -1,0 +1,452 @@
+package monitor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/contrib/instrumentation/runtime"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/metric/noop"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+
+	"github.com/otelperf/otelperf-go/internal/config"
+	"github.com/otelperf/otelperf-go/internal/process"
+	"github.com/otelperf/otelperf-go/internal/queue"
+	"github.com/otelperf/otelperf-go/internal/recorded"
+	"github.com/otelperf/otelperf-go/otelperf"
+	"github.com/otelperf/otelperf-go/views"
+	"github.com/otelperf/otelperf-go/views/notify"
+)
+
+// A Monitor is the whole road of a process' measurements, from instruments to
+// exporters and alerts. [Start] makes one, [Monitor.Shutdown] ends it.
+//
+// All methods may be called concurrently, on a nil Monitor too, which does
+// nothing.
+type Monitor struct {
+	provider  metric.MeterProvider
+	sdk       *sdkmetric.MeterProvider // nil if monitoring is off
+	recorder  *otelperf.Recorder
+	processor *views.Processor
+	values    *recorded.Store
+	off       map[string]bool // names that a switch turned off
+
+	out        []*fanout
+	dispatcher atomic.Pointer[notify.Dispatcher]
+	closers    []func() error // after the last collection
+	logFile    *notify.LogFile
+
+	once sync.Once
+	err  error
+}
+
+// Start assembles the road and starts collecting. Without options it measures
+// the process and Go's runtime and judges nothing; with a file, what the file
+// says. Settings override each other in this order: defaults, files, OTEL_*
+// variables, options.
+//
+// ctx bounds the start itself, such as connecting exporters; it does not end
+// the Monitor. An error leaves nothing running.
+func Start(ctx context.Context, opts ...Option) (*Monitor, error) {
+	s := newSettings(opts)
+	cfg, err := load(s)
+	if err != nil {
+		return nil, err
+	}
+	if !cfg.Monitoring.Enabled {
+		return disabled(s), nil
+	}
+	m := &Monitor{}
+	if err := m.start(ctx, cfg, s); err != nil {
+		return nil, errors.Join(err, m.abandon())
+	}
+	announce(cfg, s)
+	return m, nil
+}
+
+// load merges files, variables and options.
+func load(s *settings) (*config.Config, error) {
+	cfg, err := config.LoadSources(s.sources...)
+	if err != nil {
+		return nil, fmt.Errorf("monitor: %w", err)
+	}
+	if err := cfg.ApplyEnv(s.environment); err != nil {
+		// The specification asks to go on without a variable that is bad.
+		s.log().Warn("otelperf: environment variables are ignored", "error", err)
+	}
+	if s.interval != 0 {
+		if s.interval < 100*time.Millisecond {
+			return nil, fmt.Errorf("monitor: WithInterval(%s) is shorter than 100ms", s.interval)
+		}
+		cfg.Monitoring.Interval = s.interval
+	}
+	if err := cfg.Validate(); err != nil { // variables and options may not go with the files
+		return nil, fmt.Errorf("monitor: %w", err)
+	}
+	return cfg, nil
+}
+
+// disabled returns a Monitor that does nothing and costs nothing.
+func disabled(s *settings) *Monitor {
+	m := &Monitor{provider: noop.NewMeterProvider()}
+	for _, e := range s.exporters {
+		m.closers = append(m.closers, func() error { return e.Shutdown(context.Background()) })
+	}
+	for _, r := range s.readers {
+		m.closers = append(m.closers, func() error { return r.Shutdown(context.Background()) })
+	}
+	if s.global {
+		otel.SetMeterProvider(m.provider)
+	}
+	return m
+}
+
+// announce says what the configuration asks for in vain.
+func announce(cfg *config.Config, s *settings) {
+	for _, key := range cfg.Inactive() {
+		s.log().Warn("otelperf: " + key + " is accepted, but not active yet")
+	}
+	for _, w := range cfg.Warnings() {
+		s.log().Warn("otelperf: " + w)
+	}
+}
+
+func (m *Monitor) start(ctx context.Context, cfg *config.Config, s *settings) error {
+	baselines, err := cfg.Baselines()
+	if err != nil {
+		return fmt.Errorf("monitor: %w", err)
+	}
+	baselines = append(baselines, s.baselines...)
+	if !cfg.Alerting.Enabled {
+		for i := range baselines {
+			baselines[i].Target = math.NaN() // observed, not judged
+		}
+	}
+	view, err := views.Compose(baselines, s.rules...)
+	if err != nil {
+		return fmt.Errorf("monitor: %w", err)
+	}
+	res, err := newResource(ctx, cfg, s)
+	if err != nil {
+		return err
+	}
+	if err := m.defineValues(cfg); err != nil {
+		return err
+	}
+	readers, err := m.readers(ctx, cfg, s, baselines)
+	if err != nil {
+		return err
+	}
+	options := []sdkmetric.Option{sdkmetric.WithResource(res), sdkmetric.WithView(view)}
+	for _, r := range append(readers, s.readers...) {
+		options = append(options, sdkmetric.WithReader(r))
+	}
+	m.sdk = sdkmetric.NewMeterProvider(options...)
+	m.provider = m.sdk
+	if err := m.startAlerts(cfg, s); err != nil {
+		return err
+	}
+	if err := m.instrument(cfg, s); err != nil {
+		return err
+	}
+	if s.global {
+		otel.SetMeterProvider(m.provider)
+	}
+	return nil
+}
+
+// defineValues prepares the names that Record takes.
+func (m *Monitor) defineValues(cfg *config.Config) error {
+	m.off = make(map[string]bool)
+	var defs []recorded.Def
+	for _, r := range cfg.Recordable() {
+		if r.Off {
+			m.off[r.Name] = true
+			continue
+		}
+		defs = append(defs, recorded.Def{
+			Name: r.Name, Metric: r.Metric, Unit: r.MetricUnit, Factor: r.Factor,
+			Description:  "The worst value that the program recorded itself since the last collection.",
+			LowerIsWorse: r.Direction == views.LowerIsWorse,
+		})
+	}
+	var err error
+	if m.values, err = recorded.New(defs); err != nil {
+		return fmt.Errorf("monitor: %w", err)
+	}
+	return nil
+}
+
+// startAlerts opens the places that alerts go to.
+func (m *Monitor) startAlerts(cfg *config.Config, s *settings) error {
+	var targets []notify.Target
+	if cfg.Alerting.Enabled {
+		if cfg.Alerting.ConsoleOutput {
+			targets = append(targets, notify.Target{Name: "console", Send: notify.Console(s.console)})
+		}
+		if path := cfg.Paths().AlertLog; path != "" {
+			f, err := notify.OpenLogFile(path)
+			if err != nil {
+				return fmt.Errorf("monitor: alerting.log_file: %w", err)
+			}
+			m.logFile = f
+			targets = append(targets, notify.Target{Name: "log_file", Send: f.Notify})
+		}
+		for i, t := range s.sinks {
+			if i > 0 {
+				t.Name = fmt.Sprintf("%s-%d", t.Name, i+1)
+			}
+			targets = append(targets, t)
+		}
+	}
+	d, err := notify.NewDispatcher(targets,
+		notify.WithErrorHandler(reporter(s, "otelperf: alerts")),
+		notify.WithMeterProvider(m.provider))
+	if err != nil {
+		return fmt.Errorf("monitor: %w", err)
+	}
+	m.dispatcher.Store(d)
+	return nil
+}
+
+// notify hands an alert to the dispatcher. Collections begin an interval after
+// the start, when there is one.
+func (m *Monitor) notify(a views.Alert) {
+	if d := m.dispatcher.Load(); d != nil {
+		d.Notify(a)
+	}
+}
+
+// reporter logs what goes wrong behind the scenes.
+func reporter(s *settings, message string) func(error) {
+	return func(err error) {
+		level := slog.LevelError
+		var good *queue.Recovery
+		if errors.As(err, &good) {
+			level = slog.LevelInfo
+		}
+		s.log().Log(context.Background(), level, message, "error", err)
+	}
+}
+
+// readers makes one reader for each group of exporters that want the same data.
+// One of them, a cumulative one if there is, is judged.
+func (m *Monitor) readers(ctx context.Context, cfg *config.Config, s *settings, baselines []views.Baseline) ([]sdkmetric.Reader, error) {
+	all, err := exporters(ctx, cfg, s)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range all {
+		q := queue.New(e.Exporter,
+			queue.WithName(e.name),
+			queue.WithMaxBatches(cfg.Export.QueueSize),
+			queue.WithErrorHandler(reporter(s, "otelperf: exports")))
+		m.add(q)
+	}
+	if len(m.out) == 0 {
+		m.out = append(m.out, &fanout{})
+	}
+	judged := 0
+	for i, f := range m.out {
+		if cumulative(f) {
+			judged = i
+			break
+		}
+	}
+	var readers []sdkmetric.Reader
+	for i, f := range m.out {
+		var e sdkmetric.Exporter = f
+		if i == judged {
+			m.processor, err = views.NewProcessor(f, baselines,
+				views.WithInterval(cfg.Monitoring.Interval),
+				views.WithNotify(m.notify),
+				views.WithErrorHandler(reporter(s, "otelperf: baselines")))
+			if err != nil {
+				return nil, fmt.Errorf("monitor: %w", err)
+			}
+			e = m.processor
+		}
+		readers = append(readers, sdkmetric.NewPeriodicReader(e,
+			sdkmetric.WithInterval(cfg.Monitoring.Interval),
+			sdkmetric.WithTimeout(cfg.Export.ReaderTimeout),
+			sdkmetric.WithProducer(m.values.Producer()),
+			sdkmetric.WithProducer(runtime.NewProducer()),
+			sdkmetric.WithProducer(process.NewPauseProducer(f.Temporality(sdkmetric.InstrumentKindHistogram)))))
+	}
+	return readers, nil
+}
+
+// add puts a queue to those of its kind.
+func (m *Monitor) add(q *queue.Exporter) {
+	for _, f := range m.out {
+		if alike(f, q) {
+			f.to = append(f.to, q)
+			return
+		}
+	}
+	m.out = append(m.out, &fanout{to: []sdkmetric.Exporter{q}})
+}
+
+// instrument starts what measures by itself, and the recorder for what does not.
+func (m *Monitor) instrument(cfg *config.Config, s *settings) error {
+	for _, f := range m.out {
+		for _, e := range f.to {
+			if q, ok := e.(*queue.Exporter); ok {
+				reg, err := q.Register(m.provider)
+				if err != nil {
+					return fmt.Errorf("monitor: %w", err)
+				}
+				m.closers = append(m.closers, reg.Unregister)
+			}
+		}
+	}
+	options := []process.Option{
+		process.WithWindow(cfg.Monitoring.Interval),
+		process.WithErrorHandler(reporter(s, "otelperf: process metrics")),
+	}
+	if !cfg.MemoryEnabled() {
+		options = append(options, process.WithoutMemory())
+	}
+	p, err := process.Start(m.provider, options...)
+	if err != nil {
+		return fmt.Errorf("monitor: process metrics: %w", err)
+	}
+	m.closers = append(m.closers, p.Close)
+	// It caches what it reads, for 15 s unless told otherwise.
+	err = runtime.Start(runtime.WithMeterProvider(m.provider),
+		runtime.WithMinimumReadMemStatsInterval(cfg.Monitoring.Interval/2))
+	if err != nil {
+		return fmt.Errorf("monitor: runtime metrics: %w", err)
+	}
+	m.recorder, err = otelperf.New(
+		otelperf.WithMeterProvider(m.provider),
+		otelperf.WithoutOperations(cfg.DisabledOperations()...))
+	if err != nil {
+		return fmt.Errorf("monitor: %w", err)
+	}
+	m.closers = append(m.closers, m.recorder.Close)
+	return nil
+}
+
+// Recorder returns what times the service's operations. It is nil, which works
+// and records nothing, if monitoring is disabled.
+func (m *Monitor) Recorder() *otelperf.Recorder {
+	if m == nil {
+		return nil
+	}
+	return m.recorder
+}
+
+// MeterProvider returns the provider of everything that is collected, for the
+// middleware and for instruments of the service's own. It is a no-op one if
+// monitoring is disabled.
+func (m *Monitor) MeterProvider() metric.MeterProvider {
+	if m == nil || m.provider == nil {
+		return noop.NewMeterProvider()
+	}
+	return m.provider
+}
+
+// Record takes a value that was measured elsewhere, for one of the short names
+// of baseline_targets and in its unit: Record(ctx, "search_ms", 12.5). Of
+// several values in one interval the worst is exported and judged, apart from
+// what the program's operations measure under the same name, as the group
+// otelperf.source=recorded.
+//
+// A name that is not known, and a value that is negative or no number, are
+// errors. It allocates nothing, and does nothing while the name is switched off
+// in the configuration.
+func (m *Monitor) Record(_ context.Context, name string, value float64) error {
+	if m == nil || m.values == nil || m.off[name] {
+		return nil
+	}
+	if err := m.values.Record(name, value); err != nil {
+		return fmt.Errorf("monitor: %w", err)
+	}
+	return nil
+}
+
+// ForceFlush collects, judges and exports now, and waits until the exporters
+// took what was collected, or ctx ends.
+func (m *Monitor) ForceFlush(ctx context.Context) error {
+	if m == nil || m.sdk == nil {
+		return nil
+	}
+	return m.sdk.ForceFlush(ctx)
+}
+
+// Shutdown ends the Monitor: what was recorded before is collected, judged,
+// exported and told, as far as ctx allows. What was not is named in the error.
+// Without a deadline it waits for as long as the exporters take. Later calls
+// return what the first returned.
+func (m *Monitor) Shutdown(ctx context.Context) error {
+	if m == nil {
+		return nil
+	}
+	m.once.Do(func() { m.err = m.shutdown(ctx) })
+	return m.err
+}
+
+func (m *Monitor) shutdown(ctx context.Context) error {
+	var errs []error
+	if m.sdk != nil {
+		for _, f := range m.out {
+			f.closing.Store(true)
+		}
+		// A reader's own shutdown would cancel a collection in progress. The
+		// flush waits for it and takes everything up to now.
+		errs = append(errs, m.sdk.ForceFlush(ctx))
+		exports, cancel := sparing(ctx)
+		errs = append(errs, m.sdk.Shutdown(exports))
+		cancel()
+	}
+	if d := m.dispatcher.Load(); d != nil {
+		errs = append(errs, d.Shutdown(ctx))
+	}
+	return errors.Join(append(errs, m.close())...)
+}
+
+// sparing leaves a fifth of the time, a second at the most, for the alerts: a
+// dead backend would take it all.
+func sparing(ctx context.Context) (context.Context, context.CancelFunc) {
+	end, ok := ctx.Deadline()
+	if !ok {
+		return ctx, func() {}
+	}
+	return context.WithDeadline(ctx, end.Add(-min(time.Until(end)/5, time.Second)))
+}
+
+func (m *Monitor) close() error {
+	var errs []error
+	for _, c := range m.closers {
+		errs = append(errs, c())
+	}
+	if m.logFile != nil {
+		errs = append(errs, m.logFile.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// abandon ends what a failed start left. Nothing was collected that would be
+// worth waiting for.
+func (m *Monitor) abandon() error {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if m.sdk != nil {
+		_ = m.sdk.Shutdown(ctx)
+	}
+	for _, f := range m.out {
+		_ = f.Shutdown(ctx)
+	}
+	if d := m.dispatcher.Load(); d != nil {
+		_ = d.Shutdown(ctx)
+	}
+	return m.close()
+}

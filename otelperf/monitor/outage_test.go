@@ -1,0 +1,168 @@
+package monitor_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.opentelemetry.io/otel/metric"
+	metricspb "go.opentelemetry.io/proto/otlp/metrics/v1"
+
+	"github.com/otelperf/otelperf-go/otelperf/monitor"
+	"github.com/otelperf/otelperf-go/views"
+)
+
+// endpoints are backends that do not work, each in another way.
+func endpoints(t *testing.T) map[string]string {
+	t.Helper()
+	listen := func() net.Listener {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { l.Close() })
+		return l
+	}
+	refusing := listen()
+	refusing.Close()
+	hanging := listen() // the kernel accepts, nobody answers
+	resetting := listen()
+	go func() {
+		for {
+			c, err := resetting.Accept()
+			if err != nil {
+				return
+			}
+			_ = c.(*net.TCPConn).SetLinger(0)
+			c.Close()
+		}
+	}()
+	return map[string]string{
+		"down":      refusing.Addr().String(),
+		"hanging":   hanging.Addr().String(),
+		"resetting": resetting.Addr().String(),
+	}
+}
+
+// Twenty intervals are twenty evaluations, each of which changes its mind: a
+// level that is over and under in turn makes every evaluation tell.
+func TestDeadBackendDelaysNothing(t *testing.T) {
+	for _, protocol := range []string{"grpc", "http/protobuf"} {
+		for name, endpoint := range endpoints(t) {
+			t.Run(protocol+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				const intervals, interval = 20, 100 * time.Millisecond
+				alerts := make(chan views.Alert, 2*intervals)
+				mon := start(t, monitor.WithInterval(interval),
+					monitor.WithConfig("c", fmt.Appendf(nil,
+						"[export]\nexporters = [\"otlp\"]\nendpoint = \"http://%s\"\nprotocol = %q\n", endpoint, protocol)),
+					monitor.WithBaselines(views.Baseline{Name: "level", Metric: "level", Statistic: views.Value, Target: 1}),
+					monitor.WithNotify(func(_ context.Context, a views.Alert) error { alerts <- a; return nil }))
+				var collections atomic.Int64
+				_, err := mon.MeterProvider().Meter("test").Int64ObservableGauge("level",
+					metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
+						o.Observe(collections.Add(1) % 2 * 10)
+						return nil
+					}))
+				if err != nil {
+					t.Fatal(err)
+				}
+				began := time.Now()
+				for i := range intervals {
+					if a := <-alerts; (a.State == views.Firing) != (i%2 == 0) {
+						t.Fatalf("evaluation %d: got %v", i, a)
+					}
+				}
+				if got := collections.Load(); got < intervals || got > intervals+2 {
+					t.Errorf("%d collections for %d evaluations", got, intervals)
+				}
+				t.Logf("%d evaluations in %s", intervals, time.Since(began))
+
+				ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+				defer cancel()
+				returned := make(chan struct{})
+				go func() { _ = mon.Shutdown(ctx); close(returned) }()
+				<-ctx.Done()
+				<-returned // the test's own time limit is the measure of "hangs"
+			})
+		}
+	}
+}
+
+// A Shutdown while an export is under way must not lose what that one
+// carries, nor what was recorded since.
+func TestShutdownInTheMiddleOfAnExportLosesNothing(t *testing.T) {
+	for _, temporality := range []string{"delta", "cumulative"} {
+		t.Run(temporality, func(t *testing.T) {
+			b := newBackend(t)
+			mon := start(t, monitor.WithInterval(time.Hour),
+				monitor.WithConfig("c", fmt.Appendf(nil,
+					"[export]\nexporters = [\"otlp\"]\nendpoint = %q\ntemporality = %q\n", b.URL, temporality)))
+			op, err := mon.Recorder().Operation("search")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 70 {
+				op.Record(t.Context(), time.Millisecond, nil)
+			}
+			go func() { _ = mon.ForceFlush(context.Background()) }()
+			<-b.arrived // the first export is under way and not answered
+			for range 30 {
+				op.Record(t.Context(), time.Millisecond, nil)
+			}
+			done := make(chan struct{})
+			go func() { shutdown(t, mon); close(done) }()
+			close(b.release)
+			<-done
+
+			var sum, last uint64
+			b.each("otelperf.operation.duration", func(m *metricspb.Metric) {
+				for _, p := range m.GetHistogram().DataPoints {
+					sum, last = sum+p.Count, p.Count
+				}
+			})
+			got := last
+			if temporality == "delta" {
+				got = sum
+			}
+			if got != 100 {
+				t.Errorf("%d calls arrived, want 100", got)
+			}
+		})
+	}
+}
+
+func TestExportersOfDifferentTemporality(t *testing.T) {
+	b := newBackend(t)
+	close(b.release)
+	cumulative := new(keeper)
+	mon := start(t, monitor.WithExporter(cumulative), monitor.WithInterval(time.Hour),
+		monitor.WithConfig("c", fmt.Appendf(nil,
+			"[export]\nexporters = [\"otlp\"]\nendpoint = %q\ntemporality = \"delta\"\n[baseline_targets]\nsearch_ms = 100\n", b.URL)))
+	op, err := mon.Recorder().Operation("search")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		for range 50 {
+			op.Record(t.Context(), time.Second, nil)
+		}
+		flush(t, mon)
+	}
+	var counts []uint64
+	b.each("otelperf.operation.duration", func(m *metricspb.Metric) {
+		if m.GetHistogram().AggregationTemporality != metricspb.AggregationTemporality_AGGREGATION_TEMPORALITY_DELTA {
+			t.Error("the data is not delta")
+		}
+		counts = append(counts, m.GetHistogram().DataPoints[0].Count)
+	})
+	if fmt.Sprint(counts) != "[50 50]" {
+		t.Errorf("delta counts are %v, want 50 and 50", counts)
+	}
+	if s, _ := mon.Snapshot().Get("search_ms"); s.State != views.Firing || s.Count != 50 {
+		t.Errorf("judged %d calls, %v", s.Count, s.State)
+	}
+}
