@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"log/slog"
+
+	"go.opentelemetry.io/otel/exporters/stdout/stdoutmetric"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+
+	"github.com/otelperf/otelperf-go/otelperf/monitor"
+	"github.com/otelperf/otelperf-go/views"
+)
+
+//go:embed httpdemo.toml
+var defaultConfig []byte
+
+// serviceName is the service's unless a file or OTEL_SERVICE_NAME names another.
+var serviceName = []byte(`resource.service_name = "httpdemo"`)
+
+// A configError is an error of what the configuration says.
+type configError struct{ error }
+
+func (e configError) Unwrap() error { return e.error }
+
+// startMonitor starts what measures and judges the service. total is a reader
+// of the same metrics that counts from here on.
+func (d *demo) startMonitor(ctx context.Context, total sdkmetric.Reader, log *slog.Logger) (*monitor.Monitor, error) {
+	opts := []monitor.Option{
+		monitor.WithConfig("httpdemo", serviceName),
+		monitor.WithConfig("httpdemo.toml", defaultConfig),
+		monitor.WithReader(total),
+		monitor.WithLogger(log),
+		monitor.WithConsole(d.stderr),
+		monitor.WithStdout(d.stdout),
+	}
+	if d.config != "" {
+		opts[1] = monitor.WithConfigFiles(d.config)
+	}
+	if d.drive > 0 {
+		exporter, err := stdoutmetric.New(stdoutmetric.WithWriter(d.stdout))
+		if err != nil {
+			return nil, err
+		}
+		opts = append(opts, monitor.WithExporter(exporter))
+	}
+	mon, err := monitor.Start(ctx, opts...)
+	if err != nil {
+		return nil, configError{err}
+	}
+	return mon, nil
+}
+
+// A measurement is what the monitor knows of a run.
+type measurement struct {
+	collected metricdata.ResourceMetrics
+	baselines []views.Status
+}
+
+// measure takes what was measured up to now, with a last judgement.
+func measure(ctx context.Context, mon *monitor.Monitor, total *sdkmetric.ManualReader) (measurement, error) {
+	var m measurement
+	if err := mon.ForceFlush(ctx); err != nil {
+		return m, err
+	}
+	m.baselines = mon.Snapshot().Baselines
+	err := total.Collect(ctx, &m.collected)
+	if errors.Is(err, sdkmetric.ErrReaderNotRegistered) { // monitoring.enabled = false
+		err = nil
+	}
+	return m, err
+}
