@@ -53,6 +53,10 @@ type tick struct {
 	// jumped says that more time than that went by, and did not the last time:
 	// collections were missed or the clock jumped. No rate is known then.
 	jumped bool
+	// skipped says that a collection is missing, last is when the previous
+	// evaluation was.
+	skipped bool
+	last    time.Time
 }
 
 type transitionKey struct {
@@ -168,6 +172,8 @@ func (e *evaluator) evaluate(rm *metricdata.ResourceMetrics, fallback time.Time)
 		now: e.now, usual: e.interval,
 		elapsed: min(gap, e.interval),
 		jumped:  gap > 5*max(e.interval, e.gap)/2,
+		skipped: gap > 3*e.interval/2,
+		last:    e.lastTime,
 	}
 	for _, m := range e.metrics {
 		e.holdLevels(m)
@@ -204,6 +210,7 @@ func (e *evaluator) judge(r *rule) {
 			completed = g.sum.Count
 		}
 		at := g.at(e.now)
+		g.lose(&e.tick)
 		rd := g.read(&e.tick, at, completed)
 		g.incomplete = r.incomplete
 		g.judged = rd.verdict != absent && rd.verdict != abstain && !math.IsNaN(rd.value)

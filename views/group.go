@@ -47,7 +47,9 @@ type group struct {
 
 // An interval is what the points of a collection add up to.
 type interval struct {
-	seen      bool // there was a point in this collection
+	seen      bool      // there was a point in this collection
+	seenFrom  time.Time // where its points begin
+	lost      time.Duration
 	points    int
 	from, end time.Time
 	sum       distribution.Distribution
@@ -92,6 +94,9 @@ func (i *interval) reset() {
 }
 
 func (i *interval) saw(sp span) {
+	if !i.seen || sp.from.Before(i.seenFrom) {
+		i.seenFrom = sp.from
+	}
 	i.seen = true
 	i.points++
 	if !sp.from.IsZero() && (i.from.IsZero() || sp.from.Before(i.from)) {
@@ -217,14 +222,16 @@ func (g *group) lastsLongEnough(t *tick, at time.Time) bool {
 	return at.Sub(g.begin()) >= t.usual/2
 }
 
-// begin is where the time begins that the group's data are of. Cumulative data
-// tell of all the time since the group was last read. Of a delta collection
-// that was skipped nothing is known.
-func (g *group) begin() time.Time {
-	if g.rule.metric.delta && g.points > 0 && g.from.After(g.anchor) {
-		return g.from
+// begin is where the time begins that a rate divides by, the time that the
+// group's data do not cover left out.
+func (g *group) begin() time.Time { return g.anchor.Add(g.lost) }
+
+// lose takes note of the part of an interval that is lost with a collection
+// that the reader gave up on: of delta data nothing makes up for it.
+func (g *group) lose(t *tick) {
+	if t.skipped && g.rule.metric.delta && g.seen && g.seenFrom.After(t.last) {
+		g.lost += g.seenFrom.Sub(t.last)
 	}
-	return g.anchor
 }
 
 // at is the time that the interval ends: that of the group's own points, or
@@ -244,13 +251,13 @@ func (g *group) value(at time.Time) (v float64, count uint64, ok bool) {
 	case Value:
 		return g.number, uint64(g.points), g.points > 0
 	case Rate:
+		count += uint64(g.number) // one of the two is zero: histograms have no number, sums no count
 		elapsed := at.Sub(g.begin()).Seconds()
 		if g.anchor.IsZero() || elapsed <= 0 {
 			return math.NaN(), count, false
 		}
 		return g.amount / elapsed, count, true
 	case ErrorRatio:
-		// One of the two is zero: histograms have no number, sums no count.
 		total := float64(g.sum.Count) + g.number
 		if total <= 0 {
 			return math.NaN(), 0, false
