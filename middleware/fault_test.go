@@ -194,7 +194,9 @@ func TestTimeoutHandlerPassesAnErrorOn(t *testing.T) {
 func TestTimeoutHandlerInsideWhenTheClientLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMeter(t)
-		slow := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+		release := make(chan struct{})
+		defer close(release)
+		slow := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release })
 		m.server().Handler(http.TimeoutHandler(slow, time.Hour, "")).ServeHTTP(httptest.NewRecorder(), canceledRequest())
 		wantAttrs(t, m.only(), "http.response.status_code=503", "error.type=canceled")
 	})

@@ -246,7 +246,7 @@ func TestMultipartFilesAreRemoved(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				part.Write(make([]byte, 1<<20))
+				part.Write(make([]byte, 1<<16))
 				w.Close()
 				r, err := http.NewRequest("POST", url+"/x", &b)
 				if err != nil {
@@ -303,11 +303,15 @@ func TestClientThatLeaves(t *testing.T) {
 	for _, k := range kinds() {
 		t.Run(k.name, func(t *testing.T) {
 			m := newMeter(t)
-			entered := make(chan struct{})
-			s, c, _ := k.start(t, m.server().Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			entered, done := make(chan struct{}), make(chan struct{})
+			h := m.server().Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 				close(entered)
 				<-r.Context().Done()
-			})))
+			}))
+			s, c, _ := k.start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				defer close(done)
+				h.ServeHTTP(w, r)
+			}))
 			ctx, cancel := context.WithCancel(context.Background())
 			go func() {
 				<-entered
@@ -321,7 +325,7 @@ func TestClientThatLeaves(t *testing.T) {
 				resp.Body.Close()
 				t.Error("no error")
 			}
-			s.Close()
+			<-done
 			wantAttrs(t, m.only(), "error.type=canceled", "http.response.status_code=")
 		})
 	}

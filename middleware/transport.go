@@ -104,7 +104,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := t.base.RoundTrip(sent)
 	completed = true
 	if err != nil || resp == nil {
-		c.end(faultOf(req.Context(), err))
+		c.end(faultOf(req, err))
 		return resp, err
 	}
 	c.status = uint16(clamp(resp.StatusCode))

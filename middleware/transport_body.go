@@ -130,7 +130,7 @@ func (b *responseBody) end(err error) {
 	if b.s == nil {
 		f := b.call.statusFault()
 		if err != nil && !errors.Is(err, io.EOF) {
-			f = faultOf(b.call.req.Context(), err)
+			f = faultOf(b.call.req, err)
 		}
 		b.s = b.call.end(f)
 	}

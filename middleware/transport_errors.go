@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"syscall"
+	"time"
 )
 
 // wsaConnectionRefused is how Windows says that a connection was refused.
@@ -18,8 +19,11 @@ const wsaConnectionRefused = syscall.Errno(10061)
 // first: a dial that ended because the caller's context did is not a timeout of
 // the network. (The reverse cannot be told by errors.Is, because net/http's own
 // timeouts claim to be context.DeadlineExceeded.)
-func faultOf(ctx context.Context, err error) fault {
-	if f := ofContext(ctx); f != faultNone {
+func faultOf(req *http.Request, err error) fault {
+	if f := ofContext(req.Context()); f != faultNone {
+		return f
+	}
+	if f := ofCancel(req); f != faultNone {
 		return f
 	}
 	switch {
@@ -39,6 +43,21 @@ func faultOf(ctx context.Context, err error) fault {
 		return faultEOF
 	}
 	return faultOther
+}
+
+// ofCancel looks at the older way to cancel a request, which http.Client takes
+// for its Timeout besides the context's deadline when its transport is not
+// net/http's own. Either may be noticed first.
+func ofCancel(req *http.Request) fault {
+	select {
+	case <-req.Cancel: //nolint:staticcheck // http.Client uses it
+	default:
+		return faultNone
+	}
+	if deadline, ok := req.Context().Deadline(); ok && !time.Now().Before(deadline) {
+		return faultDeadline
+	}
+	return faultCanceled
 }
 
 func isDNS(err error) bool {

@@ -270,6 +270,21 @@ func TestClientErrors(t *testing.T) {
 	}
 }
 
+// TestClientCancelChannel has the older way to cancel a request.
+func TestClientCancelChannel(t *testing.T) {
+	m := newMeter(t)
+	r := httptest.NewRequest("GET", "http://example.com/", nil)
+	cancel := make(chan struct{})
+	close(cancel)
+	r.Cancel = cancel //nolint:staticcheck // still supported
+	if _, err := m.transport(tripper(func(*http.Request) (*http.Response, error) {
+		return nil, errors.New("request canceled")
+	})).RoundTrip(r); err == nil {
+		t.Error("no error")
+	}
+	wantAttrs(t, m.call(), "error.type=canceled")
+}
+
 func TestClientPanic(t *testing.T) {
 	m := newMeter(t)
 	tr := m.transport(tripper(func(*http.Request) (*http.Response, error) { panic("boom") }))
