@@ -130,6 +130,7 @@ func TestDispatcherOutage(t *testing.T) {
 		synctest.Wait()
 		up.Store(true)
 		pass(2 * time.Minute)
+		synctest.Wait()
 		got := r.list()
 		slices.Sort(got)
 		equal(t, got, []string{"x firing", "x resolved", "y firing"})

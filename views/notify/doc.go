@@ -9,9 +9,12 @@
 //	})
 //	p, err := views.NewProcessor(exporter, baselines, views.WithNotify(d.Notify))
 //
-// A [Sink] delivers one alert or says why it could not. A [Dispatcher] stands
-// between the evaluation and the sinks: it queues, retries, and keeps one
-// sink's trouble from everything else.
+// A [Sink] delivers one alert or says why it could not: [Console], [Slog],
+// [LogEvents], and the Notify of a [LogFile], an [Alertmanager] and a [Webhook],
+// or a function of your own. A [Dispatcher] stands between the evaluation and
+// the sinks: it queues, retries, and keeps one sink's trouble from everything
+// else. What it promises of an alert's notifications is said at
+// [Dispatcher.Notify].
 //
 // # Metrics
 //

@@ -4,6 +4,7 @@ package notify_test
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +18,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"go.opentelemetry.io/otel"
 
 	"github.com/otelperf/otelperf-go/views/notify"
 )
@@ -166,6 +169,49 @@ func TestLogFileOfSeveralProcesses(t *testing.T) {
 	if count['x'] != 200 || count['y'] != 200 || count['v'] < 50 || count['l'] != 1 {
 		t.Errorf("got %v", count)
 	}
+}
+
+// Somebody who holds the lock and does not let go costs an attempt, not more.
+func TestLogFileLockedByAnother(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "alerts.log")
+	f := openLog(t, path)
+	other, err := os.Open(path)
+	check(t, err)
+	check(t, syscall.Flock(int(other.Fd()), syscall.LOCK_EX))
+	ctx, cancel := context.WithTimeout(background(), 20*time.Millisecond)
+	defer cancel()
+	if err := f.Notify(ctx, firing("a")); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+	check(t, other.Close())
+	check(t, f.Notify(background(), firing("b")))
+	equal(t, names(t, path), []string{"b"})
+}
+
+// A file that cannot be put aside grows on: an alert is worth more than a limit.
+func TestLogFileThatCannotRotate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "alerts.log")
+		// The name to rotate to is taken by something that cannot be replaced.
+		taken := "alerts-" + time.Now().UTC().Format("20060102T150405.000Z") + ".log"
+		check(t, os.Mkdir(filepath.Join(filepath.Dir(path), taken), 0o700))
+		var told []error
+		otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { told = append(told, err) }))
+		defer otel.SetErrorHandler(otel.ErrorHandlerFunc(ignore))
+		f, err := notify.OpenLogFile(path, notify.WithRotation(notify.Rotation{MaxBytes: 1}))
+		check(t, err)
+		for _, name := range []string{"a", "b", "c"} {
+			check(t, f.Notify(background(), firing(name)))
+		}
+		equal(t, names(t, path), []string{"a", "b", "c"})
+		if len(told) != 1 || !strings.HasPrefix(told[0].Error(), "notify: log file: rotating: ") {
+			t.Errorf("told %v, want it once", told)
+		}
+		pass(time.Second) // another name
+		check(t, f.Notify(background(), firing("d")))
+		equal(t, names(t, path), []string{"d"})
+		check(t, f.Close())
+	})
 }
 
 // As an unprivileged user, since root may do anything.

@@ -1,0 +1,138 @@
+package notify_test
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.opentelemetry.io/otel"
+
+	"github.com/otelperf/otelperf-go/views"
+	"github.com/otelperf/otelperf-go/views/notify"
+)
+
+// Repeat runs by the clock, between and never beside the calls of Send, also
+// while the sink is failing, and may fail in every way.
+func TestTargetRepeat(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var errs []string
+		var at []time.Duration
+		begun, busy := time.Now(), false
+		enter := func() func() {
+			if busy {
+				t.Error("two calls at once")
+			}
+			busy = true
+			return func() { busy = false }
+		}
+		d := dispatcher(t, []notify.Target{{
+			Name: "a",
+			Send: func(ctx context.Context, _ views.Alert) error {
+				defer enter()()
+				<-ctx.Done()
+				return errors.New("down")
+			},
+			Repeat: func(context.Context) error {
+				defer enter()()
+				at = append(at, time.Since(begun))
+				switch len(at) {
+				case 1:
+					return errors.New("cannot repeat")
+				case 2:
+					panic("boom")
+				case 3:
+					runtime.Goexit()
+				}
+				return nil
+			},
+			RepeatEvery: 10 * time.Minute,
+		}}, notify.WithErrorHandler(func(err error) { errs = append(errs, err.Error()) }))
+		pass(45 * time.Minute)
+		synctest.Wait()
+		if len(at) != 4 || at[0] != 10*time.Minute || at[3] != 40*time.Minute {
+			t.Errorf("repeated at %v, want every ten minutes", at)
+		}
+		if s := d.Stats()[0]; s.Failed != 2 || len(s.Dropped) != 0 {
+			t.Errorf("%+v", s)
+		}
+		if len(errs) != 2 || !strings.Contains(errs[0], "cannot repeat") || !strings.Contains(errs[1], "panic: boom") {
+			t.Errorf("got %q", errs)
+		}
+		d.Notify(firing("x"))
+		pass(time.Hour)
+		synctest.Wait()
+		if len(at) < 9 {
+			t.Errorf("repeated %d times, want on while the sink is failing", len(at))
+		}
+		if err := d.Shutdown(background()); err == nil {
+			t.Error("no error, though the alert is not delivered")
+		}
+	})
+}
+
+func TestDispatcherWithOneAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := receiver{fail: func(int, views.Alert) error { return errors.New("down") }}
+		d := dispatcher(t, []notify.Target{{Name: "a", Send: r.send}}, notify.WithMaxElapsed(0))
+		d.Notify(firing("x"))
+		pass(time.Hour)
+		synctest.Wait()
+		if s := d.Stats()[0]; len(r.at) != 1 || s.Dropped[notify.Expired] != 1 {
+			t.Errorf("%d attempts, %+v", len(r.at), s)
+		}
+		check(t, d.Shutdown(background()))
+	})
+}
+
+// While the sink's receiver hangs, what is refused is told all the same.
+func TestDispatcherTellsOfDropsWhileASinkHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		told := make(chan string, 10)
+		release := make(chan struct{})
+		d := dispatcher(t, []notify.Target{{Name: "a", Send: func(context.Context, views.Alert) error { <-release; return nil }}},
+			notify.WithQueueSize(1), notify.WithErrorHandler(func(err error) { told <- err.Error() }))
+		d.Notify(firing("x"))
+		d.Notify(firing("y"))
+		d.Notify(firing("z"))
+		pass(time.Minute)
+		if got := <-told; !strings.Contains(got, "ignores its context") {
+			t.Errorf("got %q", got)
+		}
+		if got := <-told; !strings.Contains(got, "2 notifications dropped (queue_full)") {
+			t.Errorf("got %q", got)
+		}
+		close(release)
+		check(t, d.Shutdown(background()))
+	})
+}
+
+func TestDefaultErrorHandler(t *testing.T) {
+	var got []error
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { got = append(got, err) }))
+	t.Cleanup(func() { otel.SetErrorHandler(otel.ErrorHandlerFunc(ignore)) })
+	cause := errors.New("no")
+	d, err := notify.NewDispatcher([]notify.Target{{Name: "a", Send: func(context.Context, views.Alert) error { return notify.Permanent(cause) }}},
+		notify.WithErrorHandler(nil), nil)
+	check(t, err)
+	d.Notify(firing("x"))
+	check(t, d.Shutdown(background()))
+	if len(got) != 1 || !errors.Is(got[0], cause) {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestMarksOfNil(t *testing.T) {
+	if notify.Permanent(nil) != nil || notify.RetryAfter(nil, time.Second) != nil {
+		t.Error("nil became an error")
+	}
+	cause := errors.New("cause")
+	for _, err := range []error{notify.Permanent(cause), notify.RetryAfter(cause, time.Second)} {
+		if !errors.Is(err, cause) || err.Error() != "cause" {
+			t.Errorf("got %v", err)
+		}
+	}
+}
