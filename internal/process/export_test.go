@@ -63,10 +63,9 @@ func (w *window) Add(at time.Time, user, system, cpus float64) (float64, float64
 
 func (w *window) Len() int { return len(w.samples) }
 
-func Quota(root fs.FS) (float64, bool, error) {
-	q := quota{root: root}
-	return q.cpus()
-}
+func Quota(root fs.FS) (float64, bool, error) { return QuotaOf(root)() }
+
+func QuotaOf(root fs.FS) func() (float64, bool, error) { return (&quota{root: root}).cpus }
 
 func CPUClasses() []string {
 	var classes []string

@@ -44,11 +44,10 @@ func (w *window) add(s sample, cpus float64) (user, system float64, ok bool) {
 			}
 		}
 		if d := age(from); d > 0 && d >= min(shortest, w.length/2) {
-			f, available := w.samples[from], d.Seconds()*cpus
-			user, system = max(s.user-f.user, 0)/available, max(s.system-f.system, 0)/available
-			if sum := user + system; sum > 1 {
-				user, system = user/sum, system/sum // a group may exceed its quota for a moment
-			}
+			f := w.samples[from]
+			user, system = max(s.user-f.user, 0), max(s.system-f.system, 0)
+			available := max(d.Seconds()*cpus, user+system) // a group may exceed its quota for a moment
+			user, system = user/available, system/available
 			ok = true
 		}
 	}
