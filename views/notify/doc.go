@@ -41,8 +41,9 @@
 //
 // # Cost
 //
-// [Dispatcher.Notify] takes some microseconds and does no I/O. A queue takes
-// about 1 KiB for each alert that waits, at most 1,024 of them unless told
-// otherwise. There are one goroutine per sink and one per log file with limits
-// of age.
+// [Dispatcher.Notify] does no I/O and takes some microseconds, mostly for the
+// alert's ID (go test -bench Notify ./views/notify). A queue takes less than
+// 1 KiB for each alert that waits, which alloc_test.go holds, and at most 1,024
+// of them wait unless told otherwise. There are one goroutine per sink and one
+// per log file with limits of age.
 package notify

@@ -62,7 +62,7 @@ func (c config) validate() error {
 // WithQueueSize sets how many different alerts each sink's queue may hold,
 // waiting or delivered as firing and not resolved yet, and also how many
 // notifications may wait: 1 to 2^20. Default: [DefaultQueueSize]. An alert
-// that waits takes about 1 KiB.
+// that waits takes less than 1 KiB.
 func WithQueueSize(n int) Option {
 	return func(c *config) { c.size = n }
 }
