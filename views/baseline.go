@@ -238,7 +238,7 @@ func (b Baseline) Validate() error {
 		bad("a negative duration")
 	}
 	for _, kv := range b.Match {
-		if !kv.Valid() {
+		if !kv.Valid() || kv.Value.Type() == attribute.EMPTY {
 			bad("the attribute to match %q has no value", kv.Key)
 		}
 	}

@@ -298,3 +298,7 @@ func (j *judge) find(name string) metricdata.Aggregation {
 	}
 	return nil
 }
+
+func metricUnit(name, unit string, data metricdata.Aggregation) metricdata.Metrics {
+	return metricdata.Metrics{Name: name, Unit: unit, Data: data}
+}

@@ -1,0 +1,121 @@
+package views_test
+
+import (
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+
+	"github.com/otelperf/otelperf-go/views"
+)
+
+func TestValidate(t *testing.T) {
+	for want, change := range map[string]func(b *views.Baseline){
+		"":                           func(*views.Baseline) {},
+		"the name is empty":          func(b *views.Baseline) { b.Name = " " },
+		"the metric is empty":        func(b *views.Baseline) { b.Metric = "" },
+		"the statistic is empty":     func(b *views.Baseline) { b.Statistic = "" },
+		`unknown statistic "avg"`:    func(b *views.Baseline) { b.Statistic = "avg" },
+		"the target is infinite":     func(b *views.Baseline) { b.Target = math.Inf(1) },
+		"is too large":               func(b *views.Baseline) { b.Target = 1.7e308 },
+		"is negative":                func(b *views.Baseline) { b.Target = -1 },
+		"can never be undercut":      func(b *views.Baseline) { b.Target, b.Direction = 0, views.LowerIsWorse },
+		`unknown unit "msec"`:        func(b *views.Baseline) { b.Unit = "msec" },
+		"is below 100 %":             func(b *views.Baseline) { b.ThresholdPercent = 99 },
+		"threshold of NaN %":         func(b *views.Baseline) { b.ThresholdPercent = math.NaN() },
+		"threshold of +Inf %":        func(b *views.Baseline) { b.ThresholdPercent = math.Inf(1) },
+		"could never fire":           func(b *views.Baseline) { b.Direction, b.ThresholdPercent = views.LowerIsWorse, 200 },
+		"clear level of 130 %":       func(b *views.Baseline) { b.ClearPercent = 130 },
+		"clear level of -1 %":        func(b *views.Baseline) { b.ClearPercent = -1 },
+		"a negative duration":        func(b *views.Baseline) { b.For = -time.Second },
+		"has no value":               func(b *views.Baseline) { b.Match = []attribute.KeyValue{{Key: "a"}} },
+		"to group by is empty":       func(b *views.Baseline) { b.By = []attribute.Key{""} },
+		`it groups by "a" twice`:     func(b *views.Baseline) { b.By = []attribute.Key{"a", "b", "a"} },
+		"the fleet target -1 is not": func(b *views.Baseline) { b.FleetTarget = -1 },
+	} {
+		b := latency()
+		change(&b)
+		err := b.Validate()
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+		if err != nil && !strings.HasPrefix(err.Error(), "views: baseline ") {
+			t.Errorf("%v does not name the package", err)
+		}
+	}
+	if err := (views.Baseline{Target: -1, For: -1}).Validate(); err == nil || strings.Count(err.Error(), "\n") < 3 {
+		t.Errorf("got %v, want everything that is wrong", err)
+	}
+}
+
+func TestLevels(t *testing.T) {
+	for _, tt := range []struct {
+		b                views.Baseline
+		threshold, clear float64
+	}{
+		{views.Baseline{Target: 100}, 120, 120},
+		{views.Baseline{Target: 5}, 6, 6},
+		{views.Baseline{Target: 100, ThresholdPercent: 100}, 100, 100},
+		{views.Baseline{Target: 100, ThresholdPercent: 150, ClearPercent: 110}, 150, 110},
+		{views.Baseline{Target: 1000, Direction: views.LowerIsWorse}, 800, 800},
+		{views.Baseline{Target: 1000, Direction: views.LowerIsWorse, ClearPercent: 105}, 800, 950},
+		{views.Baseline{Target: 0}, 0, 0},
+	} {
+		if tt.b.Threshold() != tt.threshold || tt.b.Clear() != tt.clear {
+			t.Errorf("%+v: got %v and %v", tt.b, tt.b.Threshold(), tt.b.Clear())
+		}
+	}
+	if b := (views.Baseline{Target: math.NaN()}); !b.Observed() || !math.IsNaN(b.Threshold()) || !math.IsNaN(b.Clear()) {
+		t.Error("a baseline without a target has levels")
+	}
+}
+
+// TestUnits: the value and the threshold arrive in the unit of the baseline.
+func TestUnits(t *testing.T) {
+	for _, tt := range []struct {
+		metric, unit string
+		v, want      float64
+	}{
+		{"s", "ms", 0.25, 250}, {"s", "us", 0.25, 250_000}, {"s", "ns", 1e-6, 1000}, {"s", "s", 2, 2},
+		{"s", "min", 90, 1.5}, {"s", "h", 7200, 2}, {"ms", "ms", 7, 7}, {"ms", "s", 7, 0.007}, {"s", "", 3, 3},
+		{"By", "MiB", 3 << 20, 3}, {"By", "GiB", 1 << 29, 0.5}, {"By", "KiB", 512, 0.5}, {"MiBy", "GiB", 512, 0.5},
+		{"1", "%", 0.25, 25}, {"%", "%", 25, 25}, {"", "%", 0.25, 25}, {"{item}", "{item}", 4, 4}, {"{item}", "1", 4, 4},
+	} {
+		j := newJudge(t, views.Baseline{Name: "b", Metric: "m", Statistic: views.Value, Target: 1e-3, Unit: tt.unit})
+		j.tick(gauge("m", tt.metric, tt.v))
+		j.wantErrors()
+		if s := j.status(); !near(s.Value, tt.want) {
+			t.Errorf("%v %q in %q: got %v, want %v", tt.v, tt.metric, tt.unit, s.Value, tt.want)
+		}
+		if len(j.alerts) != 1 {
+			t.Errorf("%v %q in %q: got %v", tt.v, tt.metric, tt.unit, j.alerts)
+		}
+	}
+}
+
+func TestShownUnits(t *testing.T) {
+	for _, tt := range []struct {
+		stat views.Statistic
+		data string
+		unit string // of the metric
+		want string
+	}{
+		{views.P95, "Histogram[float64]", "s", "s"},
+		{views.Rate, "Histogram[float64]", "s", "1/s"},
+		{views.ErrorRatio, "Histogram[float64]", "s", "1"},
+		{views.Rate, "Sum[int64]", "By", "By/s"},
+		{views.Rate, "Sum[int64]", "1", "1/s"},
+		{views.Value, "Sum[int64]", "By", "By"},
+	} {
+		j := newJudge(t, views.Baseline{Name: "b", Metric: "m", Statistic: tt.stat, Target: 1})
+		for _, first := range []bool{true, false} {
+			data := aggregations[tt.data](first, false)
+			j.tick(metricUnit("m", tt.unit, data))
+		}
+		if s := j.status(); s.Unit != tt.want {
+			t.Errorf("%s of %s in %q: got %q, want %q", tt.stat, tt.data, tt.unit, s.Unit, tt.want)
+		}
+	}
+}

@@ -1,0 +1,88 @@
+package views
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestLifecycle walks through verdicts, one a minute. Each step is a letter:
+// b breach, g good, m between (the middle), n abstain, - absent; what is told
+// is F fired, R resolved, r reminded, . nothing.
+func TestLifecycle(t *testing.T) {
+	const minute = time.Minute
+	for _, tt := range []struct {
+		name     string
+		b        Baseline
+		in, want string
+	}{
+		{"at once", Baseline{}, "gbbbgg", ".F..R."},
+		{"for two minutes", Baseline{For: 2 * minute}, "bbbbg", "..F.R"},
+		{"a for that is no multiple", Baseline{For: 90 * time.Second}, "bbbb", "..F."},
+		{"pending that clears says nothing", Baseline{For: 2 * minute}, "bbgbbmbbb", "........F"},
+		{"too little says nothing either way", Baseline{For: 2 * minute}, "bnbnb", "....F"},
+		{"an absence neither", Baseline{For: 2 * minute}, "b-b-b", "....F"},
+		{"keep firing for", Baseline{KeepFiringFor: 2 * minute}, "bggg", "F..R"},
+		{"keep firing begins anew", Baseline{KeepFiringFor: 2 * minute}, "bggbggg", "F.....R"},
+		{"between holds a firing alert", Baseline{}, "bmmmg", "F...R"},
+		{"between begins keep firing anew", Baseline{KeepFiringFor: minute}, "bgmgg", "F...R"},
+		{"between is no breach", Baseline{}, "mmmm", "...."},
+		{"too little holds it", Baseline{KeepFiringFor: minute}, "bgnng", "F...R"},
+		{"reminders", Baseline{Remind: 2 * minute}, "bbbbbgg", "F.r.rR."},
+		{"reminders go on whatever comes", Baseline{Remind: 2 * minute}, "bnn-mmmg", "F.r.r.rR"},
+		{"reminders while it clears", Baseline{Remind: minute, KeepFiringFor: 2 * minute}, "bggg", "FrrR"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var l lifecycle
+			var got strings.Builder
+			at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+			for _, c := range tt.in {
+				at = at.Add(minute)
+				v := map[rune]verdict{'b': breach, 'g': good, 'm': between, 'n': abstain, '-': absent}[c]
+				got.WriteByte(".FrR"[l.step(&tt.b, v, at, minute)])
+			}
+			if got.String() != tt.want {
+				t.Errorf("%s: got %s, want %s", tt.in, got.String(), tt.want)
+			}
+		})
+	}
+}
+
+func TestLifecycleTakesTheTimeThatWentBy(t *testing.T) {
+	b := Baseline{For: 2 * time.Minute, KeepFiringFor: 2 * time.Minute}
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	var l lifecycle
+	step := func(v verdict, d time.Duration) transition {
+		at = at.Add(d)
+		return l.step(&b, v, at, time.Minute)
+	}
+	step(breach, 0)
+	for range 100 { // forced flushes, a second apart
+		if tr := step(breach, time.Second); tr != nothing {
+			t.Fatalf("got %v after %v", tr, l.held)
+		}
+	}
+	if tr := step(breach, 20*time.Second); tr != fired {
+		t.Fatalf("got %v after two minutes", tr)
+	}
+	if tr := step(good, -time.Hour); tr != nothing { // the clock was set back
+		t.Fatalf("got %v", tr)
+	}
+	if tr := step(good, time.Minute-time.Millisecond); tr != nothing {
+		t.Fatalf("got %v", tr)
+	}
+	if tr := step(good, time.Minute-time.Millisecond); tr != resolved { // ticks are never exact
+		t.Fatalf("got %v after %v", tr, l.held)
+	}
+	step(breach, time.Minute)
+	if tr := step(breach, 24*time.Hour); tr != fired || !l.since.Equal(at) {
+		t.Fatalf("got %v", tr) // a gap counts as two intervals at the most, which is enough here
+	}
+
+	b.For = 5 * time.Minute
+	l = lifecycle{}
+	step(breach, time.Minute)
+	if tr := step(breach, 24*time.Hour); tr != nothing {
+		t.Error("a clock that jumped a day made an alert of two intervals fire")
+	}
+}

@@ -1,0 +1,186 @@
+package views_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/instrumentation"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+
+	"github.com/otelperf/otelperf-go/internal/version"
+	"github.com/otelperf/otelperf-go/views"
+)
+
+// reported is the scope that a Processor adds, checked for what every exporter
+// relies on: each scope, metric and series once.
+func (j *judge) reported() metricdata.ScopeMetrics {
+	j.t.Helper()
+	var out metricdata.ScopeMetrics
+	scopes := map[instrumentation.Scope]bool{}
+	for _, sm := range j.out.ScopeMetrics {
+		if scopes[sm.Scope] {
+			j.t.Errorf("the scope %v is there twice", sm.Scope)
+		}
+		scopes[sm.Scope] = true
+		if sm.Scope.Name != "github.com/otelperf/otelperf-go/views" {
+			continue
+		}
+		out = sm
+		names := map[string]bool{}
+		for _, m := range sm.Metrics {
+			if names[m.Name] {
+				j.t.Errorf("the metric %s is there twice", m.Name)
+			}
+			names[m.Name] = true
+			series := map[string]bool{}
+			each(m.Data, func(attrs attribute.Set, start, end time.Time) {
+				if key := fmt.Sprint(attrs.ToSlice()); series[key] {
+					j.t.Errorf("%s has the series %s twice", m.Name, key)
+				} else {
+					series[key] = true
+				}
+				if start.After(end) {
+					j.t.Errorf("%s starts at %v and ends at %v", m.Name, start, end)
+				}
+			})
+		}
+	}
+	return out
+}
+
+func each(data metricdata.Aggregation, f func(attrs attribute.Set, start, end time.Time)) {
+	switch d := data.(type) {
+	case metricdata.Gauge[int64]:
+		for _, p := range d.DataPoints {
+			f(p.Attributes, p.StartTime, p.Time)
+		}
+	case metricdata.Gauge[float64]:
+		for _, p := range d.DataPoints {
+			f(p.Attributes, p.StartTime, p.Time)
+		}
+	case metricdata.Sum[int64]:
+		for _, p := range d.DataPoints {
+			f(p.Attributes, p.StartTime, p.Time)
+		}
+	}
+}
+
+func TestFindingsLeaveInTheVerySameBatch(t *testing.T) {
+	both(t, func(t *testing.T, newJudge func(...views.Baseline) *judge) {
+		j := newJudge(recorded(100))
+		name := attribute.String("otelperf.baseline.name", "search_ms")
+		j.tick(gauge("recorded", "s", 0.05))
+		value := 0.14
+		j.tick(gauge("recorded", "s", value))
+		temp, start := metricdata.CumulativeTemporality, epoch
+		if j.delta {
+			temp, start = metricdata.DeltaTemporality, j.last
+		}
+		want := metricdata.ScopeMetrics{
+			Scope: instrumentation.Scope{Name: "github.com/otelperf/otelperf-go/views", Version: version.Version, SchemaURL: semconv.SchemaURL},
+			Metrics: []metricdata.Metrics{
+				{
+					Name: "otelperf.baseline.excess", Unit: "1",
+					Description: "How much worse than its target a baseline's value is: 0.2 is 20 % worse.",
+					Data: metricdata.Gauge[float64]{DataPoints: []metricdata.DataPoint[float64]{
+						{Attributes: attribute.NewSet(name), Time: j.at, Value: value*1000/100 - 1},
+					}},
+				}, {
+					Name: "otelperf.alert.active", Unit: "{alert}",
+					Description: "Whether the baseline's alert is firing: 1 or 0.",
+					Data: metricdata.Gauge[int64]{DataPoints: []metricdata.DataPoint[int64]{
+						{Attributes: attribute.NewSet(name), Time: j.at, Value: 1},
+					}},
+				}, {
+					Name: "otelperf.alert.transitions", Unit: "{transition}",
+					Description: "How often the baseline's alerts fired and resolved.",
+					Data: metricdata.Sum[int64]{Temporality: temp, IsMonotonic: true, DataPoints: []metricdata.DataPoint[int64]{
+						{Attributes: attribute.NewSet(name, attribute.String("otelperf.alert.state", "firing")), StartTime: start, Time: j.at, Value: 1},
+					}},
+				},
+			},
+		}
+		metricdatatest.AssertEqual(t, want, j.reported())
+
+		// Nothing new: a delta has nothing to add, a cumulative sum stands.
+		j.tick(gauge("recorded", "s", 0.14))
+		sum, ok := j.find("otelperf.alert.transitions").(metricdata.Sum[int64])
+		if ok == j.delta || ok && sum.DataPoints[0].Value != 1 {
+			t.Errorf("got %+v", sum)
+		}
+		j.tick(gauge("recorded", "s", 0.05))
+		j.tick(gauge("recorded", "s", 0.14))
+		sum, _ = j.find("otelperf.alert.transitions").(metricdata.Sum[int64])
+		total := map[string]int64{}
+		for _, p := range sum.DataPoints {
+			v, _ := p.Attributes.Value("otelperf.alert.state")
+			total[v.AsString()] = p.Value
+		}
+		if j.delta && fmt.Sprint(total) != "map[firing:1]" || !j.delta && fmt.Sprint(total) != "map[firing:2 resolved:1]" {
+			t.Errorf("got %v", total)
+		}
+		j.reported()
+	})
+}
+
+// TestBaselinesOfOneNameShareASeries: the worse of the two stands for both.
+func TestBaselinesOfOneNameShareASeries(t *testing.T) {
+	other := recorded(100)
+	other.Metric = "other"
+	j := newJudge(t, recorded(100), other)
+	j.tick(gauge("recorded", "s", 0.05), gauge("other", "s", 0.2))
+	j.reported()
+	active := j.find("otelperf.alert.active").(metricdata.Gauge[int64])
+	excess := j.find("otelperf.baseline.excess").(metricdata.Gauge[float64])
+	if len(active.DataPoints) != 1 || active.DataPoints[0].Value != 1 || excess.DataPoints[0].Value != 1 {
+		t.Errorf("got %+v, %+v", active, excess)
+	}
+}
+
+// TestProcessorsInARow share the scope and its metrics.
+func TestProcessorsInARow(t *testing.T) {
+	for _, second := range []string{"other_ms", "search_ms"} {
+		b := recorded(50)
+		b.Name = second
+		j := newJudge(t, b)
+		first, err := views.NewProcessor(j.p, []views.Baseline{recorded(100)}, views.WithInterval(time.Minute), views.WithClock(func() time.Time { return j.at }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range []float64{0.2, 0.01, 0.2} {
+			m := gauge("recorded", "s", v)
+			j.last, j.at = j.at, j.at.Add(time.Minute)
+			m.Data = j.dated(m.Data)
+			rm := &metricdata.ResourceMetrics{ScopeMetrics: []metricdata.ScopeMetrics{{Metrics: []metricdata.Metrics{m}}}}
+			if err := first.Export(context.Background(), rm); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := len(j.reported().Metrics); n != 3 {
+			t.Errorf("%d metrics, want 3", n)
+		}
+		total := int64(0)
+		for _, p := range j.find("otelperf.alert.transitions").(metricdata.Sum[int64]).DataPoints {
+			total += p.Value
+		}
+		if total != 6 {
+			t.Errorf("%d transitions, want 6", total)
+		}
+	}
+}
+
+// TestReportIsValidWhateverTheClock: times in order, even if the clock is not.
+func TestReportIsValidWhateverTheClock(t *testing.T) {
+	both(t, func(t *testing.T, newJudge func(...views.Baseline) *judge) {
+		j := newJudge(recorded(100))
+		for i, d := range []time.Duration{time.Minute, -time.Hour, time.Minute, 24 * time.Hour, 0, time.Minute} {
+			j.after(d, gauge("recorded", "s", float64(i%2)))
+			j.reported()
+		}
+	})
+}
