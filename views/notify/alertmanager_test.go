@@ -139,7 +139,7 @@ func TestNewAlertmanagerValidates(t *testing.T) {
 		{"repeat", notify.AlertmanagerConfig{URLs: ok, RepeatEvery: time.Millisecond}, "less than a second"},
 		{"label", notify.AlertmanagerConfig{URLs: ok, Labels: map[string]string{"a.b": "c"}}, `"a.b" cannot be the name`},
 		{"template", notify.AlertmanagerConfig{URLs: ok, GeneratorURL: "{{"}, "template: generatorURL"},
-		{"field", notify.AlertmanagerConfig{URLs: ok, GeneratorURL: "{{.Nmae}}"}, "can't evaluate field Nmae"},
+		{"field", notify.AlertmanagerConfig{URLs: ok, GeneratorURL: "{{.Nonesuch}}"}, "can't evaluate field Nonesuch"},
 		{"client", notify.AlertmanagerConfig{URLs: ok, Client: notify.ClientConfig{Username: "a:b"}}, "colon"},
 	} {
 		am, err := notify.NewAlertmanager(test.c)
@@ -193,7 +193,7 @@ func (f *fleet) RoundTrip(r *http.Request) (*http.Response, error) {
 	defer f.mu.Unlock()
 	f.got[r.URL.Host] = append(f.got[r.URL.Host], list...)
 	f.at[r.URL.Host] = append(f.at[r.URL.Host], time.Now())
-	return &http.Response{StatusCode: 200, Body: http.NoBody, Request: r}, nil
+	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: r}, nil
 }
 
 // take returns what a host got since the last call.

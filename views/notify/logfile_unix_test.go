@@ -224,7 +224,7 @@ func TestOpenLogFileWithoutPermission(t *testing.T) {
 		return
 	}
 	dir := t.TempDir()
-	check(t, os.Chmod(dir, 0o500)) //nolint:gosec // the point of the test
+	check(t, os.Chmod(dir, 0o500))
 	cmd := child(t, "user", filepath.Join(dir, "new", "alerts.log"))
 	if os.Geteuid() == 0 {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
@@ -232,7 +232,7 @@ func TestOpenLogFileWithoutPermission(t *testing.T) {
 		bin := filepath.Join(os.TempDir(), fmt.Sprintf("notify-test-%d", os.Getpid()))
 		b, err := os.ReadFile(os.Args[0])
 		check(t, err)
-		check(t, os.WriteFile(bin, b, 0o755)) //nolint:gosec // run by another user
+		check(t, os.WriteFile(bin, b, 0o755))
 		t.Cleanup(func() { check(t, os.Remove(bin)) })
 		cmd.Path = bin
 		cmd.Dir = os.TempDir()

@@ -135,7 +135,7 @@ func TestNewWebhookValidates(t *testing.T) {
 		{"method", notify.WebhookConfig{URL: ok, Method: "GET"}, `method "GET"`},
 		{"content type", notify.WebhookConfig{URL: ok, ContentType: "a b"}, `content type "a b"`},
 		{"syntax", notify.WebhookConfig{URL: ok, Body: "{{"}, "template: body:1"},
-		{"field", notify.WebhookConfig{URL: ok, Body: "{{.Nmae}}"}, "can't evaluate field Nmae"},
+		{"field", notify.WebhookConfig{URL: ok, Body: "{{.Nonesuch}}"}, "can't evaluate field Nonesuch"},
 		{"function", notify.WebhookConfig{URL: ok, Body: "{{shout .}}"}, `"shout" not defined`},
 		{"quotes", notify.WebhookConfig{URL: ok, Body: `{"text": "{{.Name}}"}`}, "{{json .Name}}"},
 		{"NaN", notify.WebhookConfig{URL: ok, Body: `{"v": {{.Value}}}`}, "not valid JSON"},
@@ -325,7 +325,7 @@ func FuzzWebhook(f *testing.F) {
 		w, err := notify.NewWebhook(notify.WebhookConfig{URL: "http://localhost", Body: body, Client: notify.ClientConfig{
 			Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
 				got, _ = io.ReadAll(r.Body)
-				return &http.Response{StatusCode: 200, Body: http.NoBody, Request: r}, nil
+				return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: r}, nil
 			}),
 		}})
 		if err != nil {
