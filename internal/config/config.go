@@ -25,6 +25,10 @@ type Config struct {
 	Export     Export
 	Resource   Resource
 
+	// Where alerts go besides what Alerting names.
+	Alertmanager Alertmanager
+	Webhook      Webhook
+
 	// Tables are the [[baseline]] tables, in the order of their first appearance.
 	Tables []Table
 
@@ -59,6 +63,7 @@ type Alerting struct {
 	Enabled       bool
 	ConsoleOutput bool
 	LogFile       string // as written; see [Config.Paths]
+	LogEvents     bool
 	Evidence      bool
 	StateFile     string // as written; see [Config.Paths]
 }

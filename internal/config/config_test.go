@@ -148,7 +148,7 @@ func TestLoadSources(t *testing.T) {
 		t.Errorf("got %+v", c.Monitoring)
 	}
 	for data, want := range map[string]string{
-		"[x]": "config: built in:1:2: unknown table [x]: want one of [monitoring], [metrics], [alerting], [baseline_targets], [thresholds], [output], [export], [resource], [[baseline]]",
+		"[x]": "config: built in:1:2: unknown table [x]: want one of [monitoring], [metrics], [alerting], [baseline_targets], [thresholds], [output], [export], [resource], [alertmanager], [webhook], [[baseline]]",
 		"":    "config: built in: the file is empty: write at least one table, such as [monitoring], or leave the file out",
 		strings.Repeat("#", config.MaxFileSize+1): "config: built in: the file has 1048577 bytes or more, and a configuration may have 1048576: is it the right file?",
 	} {

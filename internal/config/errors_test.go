@@ -97,8 +97,8 @@ var badFiles = []struct{ text, want string }{
 	{"[[baseline_targets]]\nsearch_ms=1", ":1:3: baseline_targets is one table, not a list: write [baseline_targets]"},
 	{"monitoring = 5", ":1:1: monitoring = 5 is an integer: want a table, as in [monitoring]"},
 	{"[[monitoring]]", ":1:3: monitoring is one table, not a list: write [monitoring]"},
-	{"[[foo]]", ":1:3: unknown table [foo]: want one of [monitoring], [metrics], [alerting], [baseline_targets], [thresholds], [output], [export], [resource], [[baseline]]"},
-	{"[completely_different]", ":1:2: unknown table [completely_different]: want one of [monitoring], [metrics], [alerting], [baseline_targets], [thresholds], [output], [export], [resource], [[baseline]]"},
+	{"[[foo]]", ":1:3: unknown table [foo]: want one of [monitoring], [metrics], [alerting], [baseline_targets], [thresholds], [output], [export], [resource], [alertmanager], [webhook], [[baseline]]"},
+	{"[completely_different]", ":1:2: unknown table [completely_different]: want one of [monitoring], [metrics], [alerting], [baseline_targets], [thresholds], [output], [export], [resource], [alertmanager], [webhook], [[baseline]]"},
 	{"completely_different=1", `:1:1: unknown key "completely_different": every key is in a table, such as [monitoring]`},
 	{"[monitoring]\nEnabled=true", `:2:1: unknown key "monitoring.Enabled", did you mean "enabled"?`},
 	{"[monitoring]\n\"quoted key\\u001b\" = 1", `:2:1: unknown key "monitoring.\"quoted key\\x1b\"": [monitoring] has enabled, interval_seconds, metrics_retention_hours, alert_threshold_percent, sample_rate, memory_tracking, cpu_profiling, throughput_of, hot_road`},
@@ -186,6 +186,17 @@ var badFiles = []struct{ text, want string }{
 	{"[thresholds]\nmax_memory_mb=1\n[[baseline]]\nname = \"max_memory_mb\"\nmetric = \"process.memory.usage\"\nstatistic = \"value\"\ntarget = 1\n", `:3:3: baseline "max_memory_mb" judges the metric "process.memory.usage", as thresholds.max_memory_mb does already: their alerts could not be told apart, give it another name`},
 	{"a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a=1", ":1:1: the key a.a… has more than 16 parts: no key is nested that deep"},
 	{"[monitoring]\nx={a={a={a={a={a={a={a={a={a={a={a={a={a={a={a={a={a={a={a={a=1}}}}}}}}}}}}}}}}}}}}", ":2:46: the key monitoring.x… has more than 16 parts: no key is nested that deep"},
+	{"[alertmanager]\nurls = [\"localhost:9093\"]", ":2:1: alertmanager.urls entry is no URL: want http:// or https:// and a host"},
+	{"[alertmanager]\nurls = \"http://a\"", `:2:1: alertmanager.urls = "http://a" is a string: want an array of strings, as in ["a", "b"]`},
+	{"[alertmanager]\nrepeat_seconds = 0", ":2:1: alertmanager.repeat_seconds = 0 is out of range: want a number from 1 to 3600 (s)"},
+	{"[alertmanager]\nurl = \"http://a\"", `:2:1: unknown key "alertmanager.url", did you mean "urls"?`},
+	{"[webhook]\nurl = \"hush\"", ":2:1: webhook.url is no URL: want http:// or https:// and a host"},
+	{"[webhook]\nmethod = \"GET\"", `:2:1: webhook.method = "GET" is unknown: want "POST", "PUT" or "PATCH"`},
+	{"[webhook]\npassword = 5", ":2:1: webhook.password is not plain text: want a string of at most 4096 bytes without control characters"},
+	{"[webhook]\nusername = \"me\"\nbearer_token = \"hush\"", ":3:1: webhook.bearer_token stands beside webhook.username: keep one of them"},
+	{"[webhook]\nbearer_token = \"hush\"\nbearer_token_file = \"t\"", ":3:1: webhook.bearer_token_file stands beside webhook.bearer_token: keep one of them"},
+	{"[alertmanager]\ncert_file = \"c\"", ":2:1: alertmanager.cert_file needs alertmanager.key_file: set both or none"},
+	{"[webhook]\nbody = 5", ":2:1: webhook.body = 5 is an integer: want text in quotes"},
 }
 
 func TestBadFiles(t *testing.T) {

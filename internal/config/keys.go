@@ -64,7 +64,9 @@ var (
 )
 
 // fields are the keys outside [baseline_targets] and [[baseline]].
-var fields = []field[Config]{
+var fields = slices.Concat(coreFields, alertmanagerFields, webhookFields)
+
+var coreFields = []field[Config]{
 	boolean("monitoring.enabled", "`false`: everything is a no-op and costs nothing.",
 		func(c *Config) *bool { return &c.Monitoring.Enabled }),
 	span("monitoring.interval_seconds", "s", time.Second, limits{lo: 0.1, hi: 86_400},
@@ -106,6 +108,8 @@ var fields = []field[Config]{
 		func(c *Config) *bool { return &c.Alerting.ConsoleOutput }),
 	path("alerting.log_file", "Append alerts to this file as JSON lines; empty: none. Inside `output.directory` unless absolute.",
 		func(c *Config) *string { return &c.Alerting.LogFile }),
+	boolean("alerting.log_events", "Send alerts as OpenTelemetry log events too, to the OTLP endpoint that metrics go to. Needs the exporter `otlp`.",
+		func(c *Config) *bool { return &c.Alerting.LogEvents }),
 	boolean("alerting.evidence", "Gather profiles and a trace when an alert fires, in the folder `evidence` of `output.directory`.",
 		func(c *Config) *bool { return &c.Alerting.Evidence }),
 	path("alerting.state_file", "Keep the state of alerts and the service instance's id here, across restarts; empty: none. Inside `output.directory` unless absolute.",

@@ -14,10 +14,12 @@ var tableIntros = map[string]string{
 	"alerting":   "Who is told.",
 	"baseline_targets": "What is expected, by short name. `allocation_ms`, `search_ms`, `allocation_error_percent`, `search_error_percent`, `memory_mb`, `cpu_percent` and `throughput_qps` are shown without a target as well.\n\n" +
 		"`Monitor.Record(ctx, name, value)` takes the same names, for values measured elsewhere. Those are judged by the same levels as a group of their own, `otelperf.source=recorded`.",
-	"thresholds": "Hard limits: the value itself is the alert level, without the tolerance of `monitoring.alert_threshold_percent`.",
-	"output":     "Where files go.",
-	"export":     "Where metrics go.",
-	"resource":   "Who this process is.",
+	"thresholds":   "Hard limits: the value itself is the alert level, without the tolerance of `monitoring.alert_threshold_percent`.",
+	"output":       "Where files go.",
+	"export":       "Where metrics go.",
+	"resource":     "Who this process is.",
+	"alertmanager": "Prometheus Alertmanagers that alerts go to, over their API v2. Its labels are alertname, service_name, service_instance_id, the group's attributes and the alert's labels.",
+	"webhook":      "Any HTTP endpoint that alerts go to.",
 	"baseline": "One `[[baseline]]` table for each thing that is judged beyond the short names:\n\n" +
 		"```toml\n" + tableExample + "```\n\n" +
 		"A table named like a standard short name replaces it. A later file's table of the same name changes the earlier one key by key.",

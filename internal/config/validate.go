@@ -10,7 +10,7 @@ import (
 // Validate reports what several keys together have wrong, the first one as an
 // [*Error]. Load has called it; it is for callers that changed c since.
 func (c *Config) Validate() error {
-	for _, check := range []func() error{c.checkThreshold, c.checkExport, c.checkPaths} {
+	for _, check := range []func() error{c.checkThreshold, c.checkExport, c.checkDestinations, c.checkPaths} {
 		if err := check(); err != nil {
 			return err
 		}

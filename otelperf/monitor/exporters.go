@@ -72,7 +72,7 @@ func temporality(preference string) sdkmetric.TemporalitySelector {
 }
 
 func newOTLP(ctx context.Context, o config.OTLP) (sdkmetric.Exporter, error) {
-	tlsConfig, err := clientTLS(o)
+	tlsConfig, err := clientTLS(o.CAFile, o.CertFile, o.KeyFile)
 	if err != nil {
 		return nil, err
 	}
@@ -121,24 +121,24 @@ func newGRPC(ctx context.Context, o config.OTLP, tlsConfig *tls.Config) (sdkmetr
 	return otlpmetricgrpc.New(ctx, opts...)
 }
 
-// clientTLS reads the PEM files; nil if there are none.
-func clientTLS(o config.OTLP) (*tls.Config, error) {
-	if !o.TLS() {
+// clientTLS reads PEM files; nil if there are none.
+func clientTLS(caFile, certFile, keyFile string) (*tls.Config, error) {
+	if caFile == "" && certFile == "" && keyFile == "" {
 		return nil, nil
 	}
 	c := &tls.Config{MinVersion: tls.VersionTLS12}
-	if o.CAFile != "" {
-		pem, err := os.ReadFile(o.CAFile)
+	if caFile != "" {
+		pem, err := os.ReadFile(caFile)
 		if err != nil {
 			return nil, fmt.Errorf("the certificate authority: %w", err)
 		}
 		c.RootCAs = x509.NewCertPool()
 		if !c.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%s holds no PEM certificate", o.CAFile)
+			return nil, fmt.Errorf("%s holds no PEM certificate", caFile)
 		}
 	}
-	if o.CertFile != "" || o.KeyFile != "" {
-		cert, err := tls.LoadX509KeyPair(o.CertFile, o.KeyFile)
+	if certFile != "" || keyFile != "" {
+		cert, err := tls.LoadX509KeyPair(certFile, keyFile)
 		if err != nil {
 			return nil, fmt.Errorf("the client certificate: %w", err)
 		}

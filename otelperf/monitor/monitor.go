@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/metric/noop"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/resource"
 
 	"github.com/otelperf/otelperf-go/internal/config"
 	"github.com/otelperf/otelperf-go/internal/process"
@@ -41,7 +42,8 @@ type Monitor struct {
 	out        []*fanout
 	dispatcher atomic.Pointer[notify.Dispatcher]
 	closers    []func() error // after the last collection
-	logFile    *notify.LogFile
+	// sinkClosers end what alerts went to, after the last one.
+	sinkClosers []func(context.Context) error
 
 	once sync.Once
 	err  error
@@ -150,7 +152,7 @@ func (m *Monitor) start(ctx context.Context, cfg *config.Config, s *settings) er
 	}
 	m.sdk = sdkmetric.NewMeterProvider(options...)
 	m.provider = m.sdk
-	if err := m.startAlerts(cfg, s); err != nil {
+	if err := m.startAlerts(ctx, cfg, s, res); err != nil {
 		return err
 	}
 	if err := m.instrument(cfg, s); err != nil {
@@ -185,26 +187,11 @@ func (m *Monitor) defineValues(cfg *config.Config) error {
 }
 
 // startAlerts opens the places that alerts go to.
-func (m *Monitor) startAlerts(cfg *config.Config, s *settings) error {
-	var targets []notify.Target
-	if cfg.Alerting.Enabled {
-		if cfg.Alerting.ConsoleOutput {
-			targets = append(targets, notify.Target{Name: "console", Send: notify.Console(s.console)})
-		}
-		if path := cfg.Paths().AlertLog; path != "" {
-			f, err := notify.OpenLogFile(path)
-			if err != nil {
-				return fmt.Errorf("monitor: alerting.log_file: %w", err)
-			}
-			m.logFile = f
-			targets = append(targets, notify.Target{Name: "log_file", Send: f.Notify})
-		}
-		for i, t := range s.sinks {
-			if i > 0 {
-				t.Name = fmt.Sprintf("%s-%d", t.Name, i+1)
-			}
-			targets = append(targets, t)
-		}
+func (m *Monitor) startAlerts(ctx context.Context, cfg *config.Config, s *settings, res *resource.Resource) error {
+	targets, closers, err := destinations(ctx, cfg, s, res)
+	m.sinkClosers = closers
+	if err != nil {
+		return err
 	}
 	d, err := notify.NewDispatcher(targets,
 		notify.WithErrorHandler(reporter(s, "otelperf: alerts")),
@@ -228,7 +215,7 @@ func (m *Monitor) notify(a views.Alert) {
 func reporter(s *settings, message string) func(error) {
 	return func(err error) {
 		level := slog.LevelError
-		var good *queue.Recovery
+		var good *queue.RecoveredError
 		if errors.As(err, &good) {
 			level = slog.LevelInfo
 		}
@@ -410,7 +397,7 @@ func (m *Monitor) shutdown(ctx context.Context) error {
 	if d := m.dispatcher.Load(); d != nil {
 		errs = append(errs, d.Shutdown(ctx))
 	}
-	return errors.Join(append(errs, m.close())...)
+	return errors.Join(append(errs, m.close(ctx))...)
 }
 
 // sparing leaves a fifth of the time, a second at the most, for the alerts: a
@@ -423,13 +410,13 @@ func sparing(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithDeadline(ctx, end.Add(-min(time.Until(end)/5, time.Second)))
 }
 
-func (m *Monitor) close() error {
+func (m *Monitor) close(ctx context.Context) error {
 	var errs []error
 	for _, c := range m.closers {
 		errs = append(errs, c())
 	}
-	if m.logFile != nil {
-		errs = append(errs, m.logFile.Close())
+	for _, c := range m.sinkClosers {
+		errs = append(errs, c(ctx))
 	}
 	return errors.Join(errs...)
 }
@@ -448,5 +435,5 @@ func (m *Monitor) abandon() error {
 	if d := m.dispatcher.Load(); d != nil {
 		_ = d.Shutdown(ctx)
 	}
-	return m.close()
+	return m.close(ctx)
 }
