@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -35,10 +34,7 @@ type demo struct {
 	stdout, stderr io.Writer
 }
 
-// say tells the person at the terminal.
-func (d *demo) say(format string, args ...any) {
-	fmt.Fprintf(d.stderr, "httpdemo: "+format+"\n", args...)
-}
+func (d *demo) say(format string, args ...any) { say(d.stderr, format, args...) }
 
 // run reads the corpus, then serves until ctx is done or, with -drive, until
 // the load is over.
@@ -47,7 +43,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	defer listener.Close()
+	defer func() { _ = listener.Close() }() // the server has closed it, where there was one
 	x, documents, err := d.load(ctx)
 	if err != nil {
 		return err
@@ -74,8 +70,8 @@ func (d *demo) run(ctx context.Context) (err error) {
 	base := "http://" + listener.Addr().String()
 
 	if d.drive == 0 {
-		d.say("serving on %s until interrupted; try\n  curl '%[1]s/search?q=json+encoding&k=5'\n"+
-			"  curl -H 'Content-Type: application/json' -d '{\"title\":\"…\",\"text\":\"…\"}' %[1]s/documents", base)
+		d.say("serving on %s until interrupted; try\ncurl '%[1]s/search?q=json+encoding&k=5'\n"+
+			"curl -H 'Content-Type: application/json' -d '{\"title\":\"…\",\"text\":\"…\"}' %[1]s/documents", base)
 		select {
 		case err = <-served:
 		case <-ctx.Done():
@@ -85,7 +81,10 @@ func (d *demo) run(ctx context.Context) (err error) {
 	}
 
 	d.say("serving on %s, %d clients send requests for %v", base, d.clients, d.drive)
-	load := &driver{base: base, clients: d.clients, documents: documents, timeout: 2*searchTimeout + d.slow}
+	load := &driver{
+		base: base, clients: d.clients, documents: documents,
+		timeout: 2*searchTimeout + d.slow, grace: shutdownTimeout / 2,
+	}
 	seen := load.run(ctx, d.drive)
 	var m measurement
 	err = errors.Join(
@@ -96,20 +95,15 @@ func (d *demo) run(ctx context.Context) (err error) {
 		}),
 		bounded(ctx, mon.Shutdown), // with it the last metrics are printed: the table comes after
 	)
-	if err != nil {
-		return err
-	}
-	if err := writeSummary(d.stdout, m, seen.elapsed); err != nil {
-		return err
-	}
+	err = errors.Join(err, writeSummary(d.stdout, m, seen.elapsed))
 	d.say("%d requests in %v, %d failed", seen.requests, seen.elapsed.Round(time.Millisecond), seen.failed)
 	if seen.failure != nil {
 		d.say("one that failed: %v", seen.failure)
-		if seen.failed == seen.requests {
-			return errors.New("no request succeeded")
-		}
 	}
-	return nil
+	if seen.failed == seen.requests {
+		err = errors.Join(err, errors.New("no request succeeded"))
+	}
+	return err
 }
 
 // handler puts the service together: its operations through otelperf, its HTTP

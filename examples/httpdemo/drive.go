@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -18,14 +19,8 @@ import (
 	"github.com/otelperf/otelperf-go/examples/httpdemo/internal/index"
 )
 
-const (
-	// pause is how long a client rests after an answer.
-	pause = 20 * time.Millisecond
-
-	// grace is how long the requests in flight when the time is over may take
-	// before they are cancelled.
-	grace = 5 * time.Second
-)
+// pause is how long a client rests after an answer.
+const pause = 20 * time.Millisecond
 
 // A driver is the load of -drive: clients that behave as real ones do, over
 // real HTTP.
@@ -34,6 +29,7 @@ type driver struct {
 	clients   int
 	documents []corpus.Document // whose words are asked for; at least one
 	timeout   time.Duration     // of one request
+	grace     time.Duration     // for the requests in flight when the time is over
 }
 
 // A result is what the clients saw.
@@ -50,7 +46,7 @@ func (d *driver) run(ctx context.Context, duration time.Duration) result {
 	defer cancel()
 	inFlight, abandon := context.WithCancel(context.WithoutCancel(ctx))
 	defer abandon()
-	context.AfterFunc(over, func() { time.AfterFunc(grace, abandon) })
+	context.AfterFunc(over, func() { time.AfterFunc(d.grace, abandon) })
 
 	transport := &http.Transport{MaxIdleConnsPerHost: d.clients}
 	defer transport.CloseIdleConnections()
@@ -66,8 +62,8 @@ func (d *driver) run(ctx context.Context, duration time.Duration) result {
 		clients.Go(func() {
 			for over.Err() == nil {
 				err := c.request(inFlight)
-				if inFlight.Err() != nil {
-					return
+				if err != nil && inFlight.Err() != nil {
+					err = fmt.Errorf("no answer %v after the end", d.grace)
 				}
 				results[i].requests++
 				if err != nil {
@@ -184,9 +180,8 @@ func (c *client) do(ctx context.Context, method, path string, body []byte, statu
 	if err != nil {
 		return err
 	}
-	defer response.Body.Close()
 	data, err := io.ReadAll(response.Body)
-	if err != nil {
+	if err := errors.Join(err, response.Body.Close()); err != nil {
 		return err
 	}
 	if response.StatusCode != status {

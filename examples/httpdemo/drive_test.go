@@ -36,7 +36,7 @@ func TestDriveUsesTheService(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	d := &driver{base: server.URL, clients: 3, documents: someDocuments, timeout: 10 * time.Second}
+	d := &driver{base: server.URL, clients: 3, documents: someDocuments, timeout: 10 * time.Second, grace: time.Minute}
 	got := d.run(t.Context(), time.Second)
 	if got.failed > 0 || got.failure != nil || got.elapsed < time.Second {
 		t.Fatalf("got %+v", got)
@@ -85,7 +85,7 @@ func mustJSON(t *testing.T, v any) string {
 func TestDriveCountsFailures(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	defer server.Close()
-	d := &driver{base: server.URL, clients: 1, documents: someDocuments, timeout: time.Second}
+	d := &driver{base: server.URL, clients: 1, documents: someDocuments, timeout: time.Second, grace: time.Minute}
 	got := d.run(t.Context(), 50*time.Millisecond)
 	if got.requests == 0 || got.failed != got.requests || got.failure == nil || !strings.Contains(got.failure.Error(), "404") {
 		t.Errorf("got %+v", got)
@@ -105,9 +105,21 @@ func TestDriveEndsWithItsContext(t *testing.T) {
 		<-arrived
 		cancel()
 	}()
-	d := &driver{base: server.URL, clients: 1, documents: someDocuments, timeout: time.Minute}
+	d := &driver{base: server.URL, clients: 1, documents: someDocuments, timeout: time.Minute, grace: time.Minute}
 	got := d.run(ctx, time.Hour)
 	if got.requests != 1 || !strings.Contains(got.failure.Error(), "teapot") {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestDriveAbandonsWhatHangs(t *testing.T) {
+	done := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-done }))
+	defer server.Close()
+	defer close(done)
+	d := &driver{base: server.URL, clients: 2, documents: someDocuments, timeout: time.Minute, grace: 20 * time.Millisecond}
+	got := d.run(t.Context(), 20*time.Millisecond)
+	if got.requests != 2 || got.failed != 2 || got.failure.Error() != "no answer 20ms after the end" {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -115,7 +127,7 @@ func TestDriveEndsWithItsContext(t *testing.T) {
 // TestDriveWithoutWords finds something to ask in a corpus of punctuation.
 func TestDriveWithoutWords(t *testing.T) {
 	server := testServer(t, testService(t, 1000, 0))
-	d := &driver{base: server.URL, clients: 2, timeout: time.Second, documents: []corpus.Document{{ID: "x", Title: "?", Text: "!"}}}
+	d := &driver{base: server.URL, clients: 2, timeout: time.Second, grace: time.Minute, documents: []corpus.Document{{ID: "x", Title: "?", Text: "!"}}}
 	if got := d.run(t.Context(), 200*time.Millisecond); got.failed > 0 || got.requests == 0 {
 		t.Errorf("got %+v", got)
 	}

@@ -243,7 +243,7 @@ func TestDrive(t *testing.T) {
 	if strings.Contains(p.stderr.String(), "ALERT") || len(p.alerts(t)) > 0 {
 		t.Error("there was an alert")
 	}
-	if !regexp.MustCompile(`httpdemo: [0-9]+ requests in 3\.[0-9]+s, 0 failed\n$`).MatchString(p.stderr.String()) {
+	if !regexp.MustCompile(`httpdemo: [0-9]+ requests in [0-9.]+s, 0 failed\n$`).MatchString(p.stderr.String()) {
 		t.Error("the last line on stderr is another")
 	}
 }
@@ -321,18 +321,18 @@ func TestServesUntilInterrupted(t *testing.T) {
 		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{
 			WroteRequest: func(httptrace.WroteRequestInfo) { close(wrote) },
 		})
-		request, err := http.NewRequestWithContext(ctx, "GET", base+"/search?q=sort", nil)
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/search?q=sort", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 		go func() {
 			response, err := client.Do(request)
-			if err == nil && response.StatusCode != http.StatusOK {
-				err = errors.New(response.Status)
-			}
-			if response != nil {
-				response.Body.Close()
+			if err == nil {
+				err = response.Body.Close()
+				if response.StatusCode != http.StatusOK {
+					err = errors.New(response.Status)
+				}
 			}
 			answered <- err
 		}()

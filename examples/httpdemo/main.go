@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 )
 
@@ -26,10 +27,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	o, err := parseOptions(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(stdout, usage)
+		_, _ = io.WriteString(stdout, usage)
 		return 0
 	case err != nil:
-		fmt.Fprintf(stderr, "httpdemo: %v\nhttpdemo: see httpdemo -h\n", err)
+		say(stderr, "%v", err)
+		say(stderr, "see httpdemo -h")
 		return 2
 	}
 	err = (&demo{options: o, stdout: stdout, stderr: stderr}).run(ctx)
@@ -39,9 +41,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		err = errors.New("interrupted")
 	}
-	fmt.Fprintf(stderr, "httpdemo: %v\n", err)
+	say(stderr, "%v", err)
 	if errors.As(err, new(configError)) {
 		return 2
 	}
 	return 1
+}
+
+// say tells the person at the terminal. There is nobody to tell where that
+// fails.
+func say(stderr io.Writer, format string, args ...any) {
+	text := strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", "\n  ")
+	_, _ = fmt.Fprintf(stderr, "httpdemo: %s\n", text)
 }

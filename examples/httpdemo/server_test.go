@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -62,8 +61,15 @@ func testServer(t *testing.T, s *service) *httptest.Server {
 	return server
 }
 
-// send sends a request and decodes the JSON that every answer is.
-func send(t *testing.T, method, url, contentType, body string) (*http.Response, map[string]any) {
+// A reply is an answer whose body was JSON.
+type reply struct {
+	status int
+	header http.Header
+	body   map[string]any
+}
+
+// send sends a request and reads the JSON that every answer is.
+func send(t *testing.T, method, url, contentType, body string) reply {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
 	if err != nil {
@@ -72,45 +78,49 @@ func send(t *testing.T, method, url, contentType, body string) (*http.Response, 
 	if contentType != "" {
 		request.Header.Set("Content-Type", contentType)
 	}
+	return exchange(t, request)
+}
+
+func exchange(t *testing.T, request *http.Request) reply {
+	t.Helper()
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close()
 	data, err := io.ReadAll(response.Body)
-	if err != nil {
+	if err := errors.Join(err, response.Body.Close()); err != nil {
 		t.Fatal(err)
 	}
-	got := make(map[string]any)
-	if method != http.MethodHead {
-		if err := json.Unmarshal(data, &got); err != nil {
-			t.Errorf("%s %s: %v in %q", method, url, err, data)
+	got := reply{response.StatusCode, response.Header, make(map[string]any)}
+	if request.Method != http.MethodHead {
+		if err := json.Unmarshal(data, &got.body); err != nil {
+			t.Errorf("%s %s: %v in %q", request.Method, request.URL, err, data)
 		}
 	}
 	if ct := response.Header.Get("Content-Type"); ct != "application/json" {
-		t.Errorf("%s %s: the Content-Type is %q", method, url, ct)
+		t.Errorf("%s %s: the Content-Type is %q", request.Method, request.URL, ct)
 	}
-	return response, got
+	return got
 }
 
 func TestSearch(t *testing.T) {
 	server := testServer(t, testService(t, 10, 0))
-	response, got := send(t, "GET", server.URL+"/search?q=sort+a+slice&k=1", "", "")
-	if response.StatusCode != http.StatusOK || got["query"] != "sort a slice" || got["total"] != 2.0 {
-		t.Fatalf("got %s %v", response.Status, got)
+	got := send(t, "GET", server.URL+"/search?q=sort+a+slice&k=1", "", "")
+	if got.status != http.StatusOK || got.body["query"] != "sort a slice" || got.body["total"] != 2.0 {
+		t.Fatalf("got %+v", got)
 	}
-	hits := got["hits"].([]any)
+	hits := got.body["hits"].([]any)
 	hit := hits[0].(map[string]any)
 	if len(hits) != 1 || hit["id"] != "slices.Sort" || hit["title"] != "slices.Sort" || hit["kind"] != "func" ||
 		hit["source"] != "slices" || hit["summary"] != "Sort sorts a slice of any ordered type." || hit["score"].(float64) <= 0 {
 		t.Errorf("got %v", hits)
 	}
-	_, got = send(t, "GET", server.URL+"/search?q=nowhere", "", "")
-	if hits, ok := got["hits"].([]any); !ok || len(hits) != 0 {
-		t.Errorf("without hits: got %v, want an empty list", got)
+	got = send(t, "GET", server.URL+"/search?q=nowhere", "", "")
+	if hits, ok := got.body["hits"].([]any); !ok || len(hits) != 0 {
+		t.Errorf("without hits: got %+v, want an empty list", got)
 	}
-	if response, _ := send(t, "HEAD", server.URL+"/search?q=json", "", ""); response.StatusCode != http.StatusOK {
-		t.Errorf("HEAD: %s", response.Status)
+	if got := send(t, "HEAD", server.URL+"/search?q=json", "", ""); got.status != http.StatusOK {
+		t.Errorf("HEAD: got %+v", got)
 	}
 }
 
@@ -121,24 +131,24 @@ func TestDocumentsByID(t *testing.T) {
 		"/documents/encoding/json.Marshal":   "json.Marshal",
 		"/documents/encoding%2Fjson.Marshal": "json.Marshal",
 	} {
-		if response, got := send(t, "GET", server.URL+path, "", ""); response.StatusCode != http.StatusOK || got["title"] != want {
-			t.Errorf("%s: %s %v", path, response.Status, got)
+		if got := send(t, "GET", server.URL+path, "", ""); got.status != http.StatusOK || got.body["title"] != want {
+			t.Errorf("%s: got %+v", path, got)
 		}
 	}
 }
 
 func TestCreateThenSearchAndFetch(t *testing.T) {
 	server := testServer(t, testService(t, 10, 0))
-	response, got := send(t, "POST", server.URL+"/documents", "application/json; charset=utf-8", `{"title":" Zebra ","text":"striped"}`)
-	if response.StatusCode != http.StatusCreated || got["id"] == "" || response.Header.Get("Location") != fmt.Sprint("/documents/", got["id"]) {
-		t.Fatalf("got %s %v, Location %q", response.Status, got, response.Header.Get("Location"))
+	created := send(t, "POST", server.URL+"/documents", "application/json; charset=utf-8", `{"title":" Zebra ","text":"striped"}`)
+	id, location := created.body["id"], created.header.Get("Location")
+	if created.status != http.StatusCreated || id == "" || location != fmt.Sprint("/documents/", id) {
+		t.Fatalf("got %+v", created)
 	}
-	id := got["id"]
-	_, got = send(t, "GET", server.URL+response.Header.Get("Location"), "", "")
+	got := send(t, "GET", server.URL+location, "", "").body
 	if got["id"] != id || got["title"] != "Zebra" || got["text"] != "striped" || got["kind"] != "document" {
 		t.Errorf("stored %v", got)
 	}
-	_, got = send(t, "GET", server.URL+"/search?q=striped", "", "")
+	got = send(t, "GET", server.URL+"/search?q=striped", "", "").body
 	if hits := got["hits"].([]any); len(hits) != 1 || hits[0].(map[string]any)["id"] != id {
 		t.Errorf("found %v", got)
 	}
@@ -191,41 +201,36 @@ func TestRefusals(t *testing.T) {
 		{"POST", "/documents", jsonType, `{"title":"a","text":"` + strings.Repeat("b", maxBody) + `"}`, 413, "larger than 1048576 bytes"},
 		{"POST", "/documents", jsonType, `{"title":"a","text":"b"}`, 507, "no room"},
 	} {
-		response, got := send(t, test.method, server.URL+test.path, test.contentType, test.body)
+		got := send(t, test.method, server.URL+test.path, test.contentType, test.body)
 		name := fmt.Sprintf("%s %.60s %.60q", test.method, test.path, test.body)
-		says, _ := got["error"].(string)
-		if response.StatusCode != test.status || !strings.Contains(says, test.says) || len(got) != 1 {
-			t.Errorf("%s: got %s %v, want %d saying %q", name, response.Status, got, test.status, test.says)
+		says, _ := got.body["error"].(string)
+		if got.status != test.status || !strings.Contains(says, test.says) || len(got.body) != 1 {
+			t.Errorf("%s: got %+v, want %d saying %q", name, got, test.status, test.says)
 		}
-		if allow := response.Header.Get("Allow"); (response.StatusCode == 405) != (allow != "") {
-			t.Errorf("%s: %s allows %q", name, response.Status, allow)
+		if allow := got.header.Get("Allow"); (got.status == http.StatusMethodNotAllowed) != (allow != "") {
+			t.Errorf("%s: status %d allows %q", name, got.status, allow)
 		}
 	}
 }
 
 func TestCompressedBodiesAreRefused(t *testing.T) {
 	server := testServer(t, testService(t, 10, 0))
-	request, err := http.NewRequestWithContext(t.Context(), "POST", server.URL+"/documents", bytes.NewReader([]byte{0x1f, 0x8b}))
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/documents", bytes.NewReader([]byte{0x1f, 0x8b}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("Content-Encoding", "gzip")
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusUnsupportedMediaType {
-		t.Errorf("got %s", response.Status)
+	if got := exchange(t, request); got.status != http.StatusUnsupportedMediaType {
+		t.Errorf("got %+v", got)
 	}
 }
 
 func TestHealth(t *testing.T) {
 	server := testServer(t, testService(t, 10, 0))
-	response, got := send(t, "GET", server.URL+"/healthz", "", "")
-	if response.StatusCode != http.StatusOK || got["status"] != "ok" || got["documents"] != 3.0 {
-		t.Errorf("got %s %v", response.Status, got)
+	got := send(t, "GET", server.URL+"/healthz", "", "")
+	if got.status != http.StatusOK || got.body["status"] != "ok" || got.body["documents"] != 3.0 {
+		t.Errorf("got %+v", got)
 	}
 }
 
@@ -246,9 +251,9 @@ func TestFailuresOfTheService(t *testing.T) {
 			if method == "POST" {
 				path, body = "/documents", `{"title":"a","text":"b"}`
 			}
-			response, got := send(t, method, server.URL+path, "application/json", body)
-			if response.StatusCode != test.status || strings.Contains(fmt.Sprint(got), "/var") {
-				t.Errorf("%s with %v: got %s %v", method, test.err, response.Status, got)
+			got := send(t, method, server.URL+path, "application/json", body)
+			if got.status != test.status || strings.Contains(fmt.Sprint(got.body), "/var") {
+				t.Errorf("%s with %v: got %+v", method, test.err, got)
 			}
 		}
 	}
@@ -289,16 +294,17 @@ func TestConcurrentRequests(t *testing.T) {
 		group.Go(func() {
 			for i := range 20 {
 				word := fmt.Sprintf("w%dn%d", worker, i)
-				response, got := send(t, "POST", server.URL+"/documents", "application/json", `{"title":"t","text":"`+word+`"}`)
-				if response.StatusCode != http.StatusCreated {
-					t.Errorf("POST: %s %v", response.Status, got)
+				created := send(t, "POST", server.URL+"/documents", "application/json", `{"title":"t","text":"`+word+`"}`)
+				if created.status != http.StatusCreated {
+					t.Errorf("POST: got %+v", created)
 					return
 				}
-				_, found := send(t, "GET", server.URL+"/search?q="+url.QueryEscape(word), "", "")
-				if found["total"] != 1.0 {
-					t.Errorf("%s: found %v", word, found)
+				if found := send(t, "GET", server.URL+"/search?q="+word, "", ""); found.body["total"] != 1.0 {
+					t.Errorf("%s: found %+v", word, found)
 				}
-				send(t, "GET", server.URL+response.Header.Get("Location"), "", "")
+				if got := send(t, "GET", server.URL+created.header.Get("Location"), "", ""); got.body["text"] != word {
+					t.Errorf("%s: got %+v", word, got)
+				}
 			}
 		})
 	}

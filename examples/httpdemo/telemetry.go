@@ -59,16 +59,15 @@ type measurement struct {
 	baselines []views.Status
 }
 
-// measure takes what was measured up to now, with a last judgement.
+// measure takes what was measured up to now, with a last judgement. That an
+// exporter failed leaves it whole.
 func measure(ctx context.Context, mon *monitor.Monitor, total *sdkmetric.ManualReader) (measurement, error) {
 	var m measurement
-	if err := mon.ForceFlush(ctx); err != nil {
-		return m, err
-	}
+	flushed := mon.ForceFlush(ctx)
 	m.baselines = mon.Snapshot().Baselines
-	err := total.Collect(ctx, &m.collected)
-	if errors.Is(err, sdkmetric.ErrReaderNotRegistered) { // monitoring.enabled = false
+	err := total.Collect(context.WithoutCancel(ctx), &m.collected) // flushing may have taken all the time
+	if errors.Is(err, sdkmetric.ErrReaderNotRegistered) {          // monitoring.enabled = false
 		err = nil
 	}
-	return m, err
+	return m, errors.Join(flushed, err)
 }
