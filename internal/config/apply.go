@@ -4,6 +4,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"github.com/otelperf/otelperf-go/internal/nearest"
 )
 
 // index finds fields by name.
@@ -166,7 +168,7 @@ func (c *Config) assignTarget(a assignment) (string, *Error) {
 	}
 	s, ok := parseShort(name)
 	if !ok {
-		if near := nearest(name, standardNames); near != "" {
+		if near := nearest.To(name, standardNames); near != "" {
 			return "", a.at.errorf(key, "unknown key %q, did you mean %q?", key, near)
 		}
 		return "", a.at.errorf(key, "unknown key %q: want <operation>_ms, <operation>_qps, <operation>_error_percent, memory_mb, cpu_percent or throughput_qps", key)
@@ -267,7 +269,7 @@ func unknownTable(a assignment) *Error {
 		}
 		return "[" + t + "]"
 	}
-	if near := nearest(name, tableNames); near != "" {
+	if near := nearest.To(name, tableNames); near != "" {
 		return a.at.errorf(name, "unknown table [%s], did you mean %s?", name, brackets(near))
 	}
 	var top []string
@@ -296,7 +298,7 @@ func unknownKey(a assignment) *Error {
 			elsewhere = append(elsewhere, k)
 		}
 	}
-	near := nearest(last, siblings)
+	near := nearest.To(last, siblings)
 	if near == "" && len(elsewhere) > 0 {
 		near = elsewhere[0]
 	}
@@ -304,7 +306,7 @@ func unknownKey(a assignment) *Error {
 		near = "baseline_targets." + last
 	}
 	if near == "" {
-		near = nearest(name, fullNames)
+		near = nearest.To(name, fullNames)
 	}
 	if near == "" && table == "" {
 		near = nearestIn(last, fullNames)
@@ -325,7 +327,7 @@ func nearestIn(last string, candidates []string) string {
 	for _, c := range candidates {
 		parts = append(parts, c[strings.LastIndexByte(c, '.')+1:])
 	}
-	if near := nearest(last, parts); near != "" {
+	if near := nearest.To(last, parts); near != "" {
 		return candidates[slices.Index(parts, near)]
 	}
 	return ""

@@ -11,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"go.opentelemetry.io/otel/attribute"
+
+	"github.com/otelperf/otelperf-go/internal/nearest"
 )
 
 // A field is one key of a T: how it is documented, and how its value gets in.
@@ -278,7 +280,7 @@ func quoted(choices []string) string {
 
 // unknown says that s is none of the choices, and which it may have meant.
 func unknown(s string, choices []string) string {
-	if near := nearest(s, choices); near != "" {
+	if near := nearest.To(s, choices); near != "" {
 		return fmt.Sprintf("= %s is unknown, did you mean %q? want %s", quote(s), near, quoted(choices))
 	}
 	return fmt.Sprintf("= %s is unknown: want %s", quote(s), quoted(choices))

@@ -9,6 +9,8 @@ import (
 	"go.opentelemetry.io/otel/sdk/instrumentation"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+
+	"github.com/otelperf/otelperf-go/internal/version"
 )
 
 // Scope is the name of the instrumentation scope of the gauges.
@@ -85,7 +87,7 @@ func (p *producer) Produce(context.Context) ([]metricdata.ScopeMetrics, error) {
 		return nil, nil
 	}
 	return []metricdata.ScopeMetrics{{
-		Scope:   instrumentation.Scope{Name: Scope},
+		Scope:   instrumentation.Scope{Name: Scope, Version: version.Version},
 		Metrics: metrics,
 	}}, nil
 }

@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
 
 	"github.com/otelperf/otelperf-go/internal/recorded"
+	"github.com/otelperf/otelperf-go/internal/version"
 )
 
 func TestProduceShowsTheWorstOnce(t *testing.T) {
@@ -87,13 +88,13 @@ func TestProducedData(t *testing.T) {
 			}
 		}()
 		t0 := time.Now()
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		t1 := time.Now()
 		var rm metricdata.ResourceMetrics
 		if err := reader.Collect(t.Context(), &rm); err != nil || len(rm.ScopeMetrics) != 0 {
 			t.Fatalf("Collect with nothing recorded = %v, %v", rm.ScopeMetrics, err)
 		}
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		record(t, store, "allocation_ms", 6.5)
 		record(t, store, "search_ms", 130)
 		record(t, store, "memory_mb", 50)
@@ -114,7 +115,7 @@ func TestProducedData(t *testing.T) {
 			}
 		}
 		want := metricdata.ScopeMetrics{
-			Scope: instrumentation.Scope{Name: "github.com/otelperf/otelperf-go/otelperf/monitor"},
+			Scope: instrumentation.Scope{Name: "github.com/otelperf/otelperf-go/otelperf/monitor", Version: version.Version},
 			Metrics: []metricdata.Metrics{
 				{
 					Name: "latency", Unit: "s", Description: "How long it took.",

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
+
+	"github.com/otelperf/otelperf-go/internal/nearest"
 )
 
 // A Def says what a name that values are recorded under means.
@@ -202,7 +204,7 @@ func (s *Store) unknown(name string) error {
 		quoted = quoted[:maxQuoted] + "…"
 	}
 	fmt.Fprintf(&b, "monitor: nothing is defined to be recorded as %q", quoted)
-	if near := nearest(name, names); near != "" {
+	if near := nearest.To(name, names); near != "" {
 		fmt.Fprintf(&b, "; did you mean %q?", near)
 	}
 	if len(names) == 0 {

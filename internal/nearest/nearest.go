@@ -1,18 +1,24 @@
-package recorded
+// Package nearest finds the word that a misspelt one was meant to be.
+package nearest
 
 import "strings"
 
-// nearest returns the candidate that name is most likely a slip of the
-// keyboard for, or "". Case, and hyphens or dots in place of underscores, do
-// not count as a slip.
-func nearest(name string, candidates []string) string {
-	name = canonical(name)
-	if name == "" || len(name) > maxQuoted {
+// maxLength is the longest word that is looked up: longer is junk, and the
+// cost grows with the product of the lengths.
+const maxLength = 64
+
+// To returns the candidate that s was most likely meant to be: at most a third
+// of it mistyped, whatever its case and whether it separates by underscores,
+// hyphens, dots or spaces. Of equally near ones the first wins; "" if none is
+// near.
+func To(s string, candidates []string) string {
+	s = canonical(s)
+	if s == "" || len(s) > maxLength {
 		return ""
 	}
-	best, least := "", len(name)/3+1 // one slip in three letters is another word
+	best, least := "", max(len(s)/3+1, 2)
 	for _, c := range candidates {
-		if d := slips(name, canonical(c)); d < least {
+		if d := slips(s, canonical(c)); d < least {
 			best, least = c, d
 		}
 	}
