@@ -22,16 +22,15 @@ func pauses(t *testing.T, reader sdkmetric.Reader) (p metricdata.HistogramDataPo
 	if err := reader.Collect(t.Context(), &rm); err != nil {
 		t.Fatal(err)
 	}
-	for _, scope := range rm.ScopeMetrics {
-		for _, m := range scope.Metrics {
-			h := m.Data.(metricdata.Histogram[float64])
-			if m.Name != "go.memory.gc.pause.duration" || m.Unit != "s" || m.Description == "" || len(h.DataPoints) != 1 || h.DataPoints[0].Attributes.Len() != 0 {
-				t.Errorf("collected %+v", m)
-			}
-			return h.DataPoints[0], h.Temporality, true
-		}
+	if len(rm.ScopeMetrics) == 0 {
+		return p, 0, false
 	}
-	return p, 0, false
+	m := rm.ScopeMetrics[0].Metrics[0]
+	h := m.Data.(metricdata.Histogram[float64])
+	if m.Name != "go.memory.gc.pause.duration" || m.Unit != "s" || m.Description == "" || len(h.DataPoints) != 1 || h.DataPoints[0].Attributes.Len() != 0 {
+		t.Errorf("collected %+v", m)
+	}
+	return h.DataPoints[0], h.Temporality, true
 }
 
 func newReader(t *testing.T, temporality metricdata.Temporality) sdkmetric.Reader {

@@ -10,6 +10,8 @@ import (
 // rusage returns what all threads together used, those that ended included,
 // to the microsecond. (/proc counts CPU time in hundredths of a second, and
 // the context switches of the first thread only.)
+//
+//nolint:unconvert // the fields have 32 bits on some systems
 func rusage() (usage, error) {
 	var r syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
@@ -27,6 +29,8 @@ func rusage() (usage, error) {
 }
 
 // rlimit returns how many files the process may have open.
+//
+//nolint:unconvert // the field has a sign on some systems
 func rlimit() (int64, error) {
 	var r syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &r); err != nil {

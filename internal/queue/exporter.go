@@ -35,6 +35,7 @@ type Exporter struct {
 	closing *closing  // nil until Shutdown
 	flying  *batch    // in the next exporter's Export
 	since   time.Time // when the present attempt began
+	last    errorList // what the newest batch that was taken out came to, so far
 	retries int       // attempts in a row that reached nobody
 	retryAt time.Time // when the next one is due
 	stats   Stats     // Exported and Superseded only
@@ -220,6 +221,9 @@ func (e *Exporter) supersede(i int, newer *batch) (gone bool) {
 
 // settle tells whoever waits for batch seq that it came to err. e.mu is held.
 func (e *Exporter) settle(seq uint64, err error) {
+	if e.flying != nil && e.flying.seq == seq {
+		e.last.add(err)
+	}
 	for _, f := range e.flushes {
 		if f.target >= seq {
 			f.errs.add(err)
@@ -228,6 +232,16 @@ func (e *Exporter) settle(seq uint64, err error) {
 	if e.closing != nil {
 		e.closing.errs.add(err)
 	}
+}
+
+// outcome returns the errors of the last export, where it is the newest data
+// that it was about: whoever calls Export and then ForceFlush learns of its
+// failure however fast that was. e.mu is held.
+func (e *Exporter) outcome() errorList {
+	if e.flying == nil && len(e.waiting) > 0 {
+		return errorList{} // the newest data has not come to anything yet
+	}
+	return errorList{errs: slices.Clone(e.last.errs), more: e.last.more}
 }
 
 func (e *Exporter) signal() {
@@ -240,7 +254,8 @@ func (e *Exporter) signal() {
 // ForceFlush returns when everything that was exported before it was called,
 // or newer data in its place, has been handed to the next exporter, and that
 // one's ForceFlush has returned. The error joins what those calls returned,
-// although the error handler hears of failed exports too. When ctx ends first,
+// and the last export if nothing waits; the error handler hears of failed
+// exports all the same. When ctx ends first,
 // its error is returned at once, whatever the next exporter does. After
 // Shutdown the error is [sdkmetric.ErrExporterShutdown].
 func (e *Exporter) ForceFlush(ctx context.Context) error {
@@ -249,7 +264,7 @@ func (e *Exporter) ForceFlush(ctx context.Context) error {
 		e.mu.Unlock()
 		return sdkmetric.ErrExporterShutdown
 	}
-	f := &flush{ctx: ctx, target: e.seq, done: make(chan error, 1)}
+	f := &flush{ctx: ctx, target: e.seq, done: make(chan error, 1), errs: e.outcome()}
 	e.flushes = append(e.flushes, f)
 	e.signal()
 	e.mu.Unlock()
@@ -274,14 +289,14 @@ func (e *Exporter) ForceFlush(ctx context.Context) error {
 // with what is left of ctx. When ctx ends first, it returns at once: what was
 // not exported is dropped and counted, and the next exporter is shut down as
 // soon as it returns from what it is doing. The error joins the context's,
-// those of the exports that failed since Shutdown was called, and the next
-// exporter's. Later calls wait for the first to end and return nil or their
+// those of the last export and of all that failed since Shutdown was called,
+// and the next exporter's. Later calls wait for the first to end and return nil or their
 // context's error.
 func (e *Exporter) Shutdown(ctx context.Context) error {
 	e.mu.Lock()
 	first := e.closing == nil
 	if first {
-		e.closing = &closing{ctx: ctx}
+		e.closing = &closing{ctx: ctx, errs: e.outcome()}
 		e.signal()
 	}
 	c := e.closing

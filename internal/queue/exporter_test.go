@@ -195,7 +195,7 @@ func TestBounds(t *testing.T) {
 func TestForceFlushWaitsForWhatCameBefore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		next := &stub{export: func(context.Context, *metricdata.ResourceMetrics) error {
-			time.Sleep(time.Second)
+			pass(time.Second)
 			return nil
 		}}
 		e := queue.New(next)
@@ -240,6 +240,11 @@ func TestForceFlushErrors(t *testing.T) {
 		give(t, e, delta("d", 1))
 		if err := e.ForceFlush(t.Context()); !errors.Is(err, broken) || !errors.Is(err, unflushed) {
 			t.Errorf("ForceFlush = %v, want both errors", err)
+		}
+		// It does not matter whether the export had failed already.
+		synctest.Wait()
+		if err := e.ForceFlush(t.Context()); !errors.Is(err, broken) || !errors.Is(err, unflushed) {
+			t.Errorf("second ForceFlush = %v, want both errors", err)
 		}
 		next.flush = nil
 		_ = e.Shutdown(t.Context())
@@ -354,10 +359,9 @@ func TestRegister(t *testing.T) {
 		if got := collect(); len(got) != 5 {
 			t.Errorf("after Unregister %v are left, want those of stdout", got)
 		}
-		for _, err := range []error{provider.Shutdown(t.Context()), e.Shutdown(t.Context()), other.Shutdown(t.Context())} {
-			if err != nil {
-				t.Error(err)
-			}
+		_ = e.Shutdown(t.Context())
+		if err := errors.Join(provider.Shutdown(t.Context()), other.Shutdown(t.Context())); err != nil {
+			t.Error(err)
 		}
 	})
 }

@@ -64,8 +64,8 @@ func TestPartialSuccess(t *testing.T) {
 	}
 }
 
-// refused is what nobody listening looks like.
-var refused = fmt.Errorf("failed to upload metrics: %w",
+// errRefused is what nobody listening looks like.
+var errRefused = fmt.Errorf("failed to upload metrics: %w",
 	&net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED})
 
 func TestUnreachableBackendLosesNothing(t *testing.T) {
@@ -76,20 +76,20 @@ func TestUnreachableBackendLosesNothing(t *testing.T) {
 		next := &stub{export: func(context.Context, *metricdata.ResourceMetrics) error {
 			if time.Now().Before(up) {
 				attempts++
-				return refused
+				return errRefused
 			}
 			return nil
 		}}
 		e := queue.New(next, queue.WithErrorHandler(log.handle), queue.WithBatchSize(1))
 		for i := range 60 {
 			give(t, e, delta("d", float64(i)), total("c", float64(i)))
-			time.Sleep(time.Minute)
+			pass(time.Minute)
 		}
 		synctest.Wait()
 		if attempts < 60 || attempts > 200 {
 			t.Errorf("%d attempts in an hour, want about one every half minute", attempts)
 		}
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		synctest.Wait()
 		var deltas, totals []float64
 		for _, batch := range next.accepted() {
@@ -107,11 +107,11 @@ func TestUnreachableBackendLosesNothing(t *testing.T) {
 		if len(heard) < 10 || len(heard) > 14 {
 			t.Errorf("the handler heard %d errors in an hour, want one each five minutes", len(heard))
 		}
-		var failure *queue.Failure
+		var failure *queue.ExportError
 		if !errors.As(heard[0], &failure) || failure.Exports != 1 || !errors.Is(heard[0], syscall.ECONNREFUSED) {
 			t.Errorf("the handler first heard %v", heard[0])
 		}
-		var recovery *queue.Recovery
+		var recovery *queue.RecoveredError
 		if !errors.As(heard[len(heard)-1], &recovery) || recovery.Exports != attempts || recovery.Lost != 0 || recovery.After < time.Hour {
 			t.Errorf("the handler heard at the end %v", heard[len(heard)-1])
 		}
@@ -125,13 +125,13 @@ func TestRetryRepeatsNothing(t *testing.T) {
 		n := 0
 		next := &stub{export: func(context.Context, *metricdata.ResourceMetrics) error {
 			if n++; n%2 == 0 {
-				return refused
+				return errRefused
 			}
 			return nil
 		}}
 		e := queue.New(next, queue.WithErrorHandler(func(error) {}), queue.WithBatchSize(2))
 		give(t, e, delta("a", 1, 2, 3), delta("b", 1), total("c", 1, 2, 3))
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		got := seen{}
 		for _, batch := range next.accepted() {
 			for k, v := range batch {
@@ -150,7 +150,7 @@ func TestRetryRepeatsNothing(t *testing.T) {
 
 func TestFlushAndShutdownDoNotWaitForRetries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		next := &stub{export: func(context.Context, *metricdata.ResourceMetrics) error { return refused }}
+		next := &stub{export: func(context.Context, *metricdata.ResourceMetrics) error { return errRefused }}
 		e := queue.New(next, queue.WithErrorHandler(func(error) {}))
 		start := time.Now()
 		give(t, e, delta("d", 1, 2))
@@ -176,7 +176,7 @@ func TestWhatIsTriedAgain(t *testing.T) {
 		err  error
 		kept bool
 	}{
-		{refused, true},
+		{errRefused, true},
 		{&net.OpError{Op: "proxyconnect", Err: errors.New("no route")}, true},
 		{errors.New(`rpc error: code = Unavailable desc = connection error: desc = "transport: Error while dialing: dial tcp: lookup x: no such host"`), true},
 		{errors.New("rpc error: code = DeadlineExceeded desc = context deadline exceeded while waiting for connections to become ready"), true},
@@ -203,11 +203,11 @@ func TestWhatIsTriedAgain(t *testing.T) {
 
 func TestRetriesStayWithinBounds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := queue.New(&stub{export: func(context.Context, *metricdata.ResourceMetrics) error { return refused }},
+		e := queue.New(&stub{export: func(context.Context, *metricdata.ResourceMetrics) error { return errRefused }},
 			queue.WithErrorHandler(func(error) {}), queue.WithMaxBatches(4))
 		for i := range 10 {
 			give(t, e, delta("d", float64(i)))
-			time.Sleep(time.Minute)
+			pass(time.Minute)
 		}
 		if s := e.Stats(); s.Batches != 4 || s.Dropped[queue.ReasonFull] != 6 {
 			t.Errorf("Stats = %+v, want 4 batches and 6 points dropped", s)
@@ -229,7 +229,7 @@ func TestReportsAreSeldom(t *testing.T) {
 		e := queue.New(next, queue.WithName("otlp"), queue.WithErrorHandler(log.handle), queue.WithReportEvery(time.Minute))
 		interval := func() {
 			give(t, e, delta("d", 1))
-			time.Sleep(time.Second)
+			pass(time.Second)
 			synctest.Wait()
 		}
 		for range 90 {
@@ -271,7 +271,7 @@ func TestStuckExporterIsReported(t *testing.T) {
 			queue.WithErrorHandler(log.handle))
 		for range 10 {
 			give(t, e, total("c", 1))
-			time.Sleep(5 * time.Second)
+			pass(5 * time.Second)
 		}
 		heard := log.heard()
 		if len(heard) != 1 || !strings.Contains(heard[0].Error(), "has not returned, although its context ended") {
@@ -296,7 +296,7 @@ func TestBlockingErrorHandler(t *testing.T) {
 		e := queue.New(next, queue.WithErrorHandler(func(error) { <-release }), queue.WithReportEvery(time.Second))
 		for i := range 100 {
 			give(t, e, delta("d", float64(i)))
-			time.Sleep(time.Second)
+			pass(time.Second)
 		}
 		if got := len(next.accepted()); got != 50 {
 			t.Errorf("%d batches arrived, want 50", got)

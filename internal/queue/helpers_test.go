@@ -193,3 +193,6 @@ func (l *log) heard() []error {
 	defer l.mu.Unlock()
 	return slices.Clone(l.errs)
 }
+
+// pass lets time go by in a bubble of testing/synctest.
+func pass(d time.Duration) { <-time.After(d) }

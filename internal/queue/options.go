@@ -92,8 +92,8 @@ func WithBatchSize(n int) Option {
 	return func(c *config) { c.batchSize = max(n, 0) }
 }
 
-// WithErrorHandler sets what is told of trouble, with a *[Failure], and of
-// its end, with a *[Recovery]. It is called from a goroutine of its own, one
+// WithErrorHandler sets what is told of trouble, with a *[ExportError], and of
+// its end, with a *[RecoveredError]. It is called from a goroutine of its own, one
 // call at a time, so it may block, but then later errors are discarded.
 // Default, and for nil: [otel.Handle].
 func WithErrorHandler(handle func(error)) Option {

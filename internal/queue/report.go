@@ -4,39 +4,50 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
 
-// A Failure is what the error handler is told when exports fail or data is
+// An ExportError is what the error handler is told when exports fail or data is
 // lost: at once, and then at most as often as [WithReportEvery] says.
-type Failure struct {
+type ExportError struct {
 	Exporter string    // its name
-	Since    time.Time // begin of what this Failure counts
+	Since    time.Time // begin of what this error counts
 	Exports  int       // that failed
 	Lost     uint64    // data points that were dropped
 	Err      error     // the last error
 }
 
 // Error says it in one sentence.
-func (f *Failure) Error() string {
-	times := ""
-	if f.Exports > 1 {
-		times = fmt.Sprintf(" %d times since %s", f.Exports, f.Since.Format(time.TimeOnly))
+func (f *ExportError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "monitor: exporter %q: ", f.Exporter)
+	switch {
+	case f.Exports > 1:
+		fmt.Fprintf(&b, "export failed %d times since %s", f.Exports, f.Since.Format(time.TimeOnly))
+	case f.Exports == 1:
+		b.WriteString("export failed")
 	}
-	lost := ""
 	if f.Lost > 0 {
-		lost = fmt.Sprintf(", %d data points lost", f.Lost)
+		if f.Exports > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "%d data points lost", f.Lost)
 	}
-	return fmt.Sprintf("monitor: exporter %q: export failed%s%s: %v", f.Exporter, times, lost, f.Err)
+	if f.Exports > 0 || f.Lost > 0 {
+		b.WriteString(": ")
+	}
+	fmt.Fprint(&b, f.Err)
+	return b.String()
 }
 
 // Unwrap returns Err.
-func (f *Failure) Unwrap() error { return f.Err }
+func (f *ExportError) Unwrap() error { return f.Err }
 
-// A Recovery is what the error handler is told when an export succeeded after
-// a [Failure] was reported. It is good news in an error's clothes.
-type Recovery struct {
+// A RecoveredError is what the error handler is told when an export succeeded
+// after an [ExportError] was reported. It is good news in an error's clothes.
+type RecoveredError struct {
 	Exporter string
 	Since    time.Time     // begin of the trouble
 	After    time.Duration // how long it lasted
@@ -45,12 +56,12 @@ type Recovery struct {
 }
 
 // Error says it in one sentence.
-func (r *Recovery) Error() string {
+func (r *RecoveredError) Error() string {
 	return fmt.Sprintf("monitor: exporter %q works again after %s, %d failed exports, %d data points lost",
 		r.Exporter, r.After.Round(time.Millisecond), r.Exports, r.Lost)
 }
 
-// The causes of a Failure that no exporter returned.
+// The causes of an ExportError that no exporter returned.
 var (
 	errFull  = errors.New("the queue is full, as exports take longer than the interval between them")
 	errStuck = errors.New("an export has not returned, although its context ended")
@@ -66,9 +77,9 @@ type reporter struct {
 	handle func(error)
 
 	mu       sync.Mutex
-	trouble  *Failure  // since the last report; nil if there was none
-	episode  *Recovery // since trouble was first reported; nil if all is well
-	reported time.Time // when a Failure was last reported
+	trouble  *ExportError    // since the last report; nil if there was none
+	episode  *RecoveredError // since trouble was first reported; nil if all is well
+	reported time.Time       // when a ExportError was last reported
 	waiting  []error
 	idle     chan struct{} // closed when the goroutine that delivers ended; nil if none runs
 }
@@ -79,7 +90,7 @@ func (r *reporter) failed(exports int, lost uint64, err error) {
 	defer r.mu.Unlock()
 	now := time.Now()
 	if r.trouble == nil {
-		r.trouble = &Failure{Exporter: r.name, Since: now}
+		r.trouble = &ExportError{Exporter: r.name, Since: now}
 	}
 	r.trouble.Exports += exports
 	r.trouble.Lost += lost
@@ -93,7 +104,7 @@ func (r *reporter) failed(exports int, lost uint64, err error) {
 	}
 	if r.episode == nil {
 		f := r.trouble
-		r.episode = &Recovery{Exporter: r.name, Since: f.Since, Exports: f.Exports, Lost: f.Lost}
+		r.episode = &RecoveredError{Exporter: r.name, Since: f.Since, Exports: f.Exports, Lost: f.Lost}
 	}
 	r.deliver(r.trouble)
 	r.trouble, r.reported = nil, now

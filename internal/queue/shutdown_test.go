@@ -17,7 +17,7 @@ import (
 
 // slow is an Export that takes a second, whatever its context says.
 func slow(context.Context, *metricdata.ResourceMetrics) error {
-	time.Sleep(time.Second)
+	pass(time.Second)
 	return nil
 }
 
@@ -162,6 +162,33 @@ func TestShutdownReturnsFailedExports(t *testing.T) {
 	})
 }
 
+// A PeriodicReader exports for the last time just before.
+func TestShutdownReturnsTheLastFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		broken := errors.New("broken")
+		fail := true
+		next := &stub{export: func(context.Context, *metricdata.ResourceMetrics) error {
+			if fail {
+				return broken
+			}
+			return nil
+		}}
+		e := queue.New(next, queue.WithErrorHandler(func(error) {}))
+		give(t, e, delta("d", 1))
+		synctest.Wait()
+		if err := e.Shutdown(t.Context()); !errors.Is(err, broken) {
+			t.Errorf("Shutdown = %v, want the error of the export before", err)
+		}
+
+		e = queue.New(next, queue.WithErrorHandler(func(error) {}))
+		give(t, e, delta("d", 1))
+		synctest.Wait()
+		fail = false
+		give(t, e, delta("d", 2))
+		shutdown(t, e) // an older failure is old news
+	})
+}
+
 func TestShutdownConcurrently(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		next := &stub{export: slow}
@@ -193,7 +220,7 @@ func TestShutdownOfReaderInMidExportLosesNothing(t *testing.T) {
 		const calls = 1000
 		for range calls {
 			counter.Add(t.Context(), 1)
-			time.Sleep(10 * time.Millisecond)
+			pass(10 * time.Millisecond)
 		}
 		if err := provider.Shutdown(t.Context()); err != nil {
 			t.Errorf("Shutdown = %v", err)
@@ -225,7 +252,7 @@ func TestHangingExporterDelaysNoInterval(t *testing.T) {
 		before := &counting{Exporter: e}
 		reader := sdkmetric.NewPeriodicReader(before, sdkmetric.WithInterval(time.Second))
 		provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
-		time.Sleep(20*time.Second + time.Millisecond)
+		pass(20*time.Second + time.Millisecond)
 		synctest.Wait()
 		if before.n != 20 {
 			t.Errorf("20 intervals gave %d evaluations", before.n)

@@ -6,6 +6,8 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+
+	"github.com/otelperf/otelperf-go/internal/version"
 )
 
 // The reasons for which data points are dropped.
@@ -79,7 +81,7 @@ const (
 // Exporter drops, one series for each reason, all of them from the start, so
 // that a rate has a beginning. The Registration ends that.
 func (e *Exporter) Register(mp metric.MeterProvider) (metric.Registration, error) {
-	meter := mp.Meter(scope)
+	meter := mp.Meter(scope, metric.WithInstrumentationVersion(version.Version))
 	dropped, err := meter.Int64ObservableCounter("otelperf.export.dropped",
 		metric.WithUnit("{data_point}"),
 		metric.WithDescription("Data points that did not reach an exporter's backend."))

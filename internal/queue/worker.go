@@ -22,7 +22,7 @@ const grace = time.Second
 func (e *Exporter) run() {
 	defer close(e.done)
 	for {
-		f, b, c, pause := e.todo()
+		f, b, c, pause := e.job()
 		switch {
 		case f != nil:
 			f.errs.add(e.next.ForceFlush(f.ctx))
@@ -43,9 +43,9 @@ func (e *Exporter) run() {
 	}
 }
 
-// todo returns what to do next: a flush that is due, else the oldest batch,
+// job returns what to do next: a flush that is due, else the oldest batch,
 // else the shutdown, else nothing for the time of pause, or until woken.
-func (e *Exporter) todo() (_ *flush, _ *batch, _ *closing, pause time.Duration) {
+func (e *Exporter) job() (_ *flush, _ *batch, _ *closing, pause time.Duration) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for i, f := range e.flushes {
@@ -61,7 +61,7 @@ func (e *Exporter) todo() (_ *flush, _ *batch, _ *closing, pause time.Duration) 
 	if wait := time.Until(e.retryAt); wait > 0 && e.closing == nil && len(e.flushes) == 0 {
 		return nil, nil, nil, wait
 	}
-	e.flying = e.waiting[0]
+	e.flying, e.last = e.waiting[0], errorList{}
 	e.remove(0)
 	return nil, e.flying, nil, 0
 }
