@@ -86,6 +86,9 @@ func align(standard, levels []float64) ([]float64, error) {
 				return grid, nil
 			}
 			b := round3(l * share)
+			if math.IsInf(b, 0) || math.IsNaN(b) {
+				continue // a level at the edge of what numbers can be
+			}
 			if i, found := slices.BinarySearch(grid, b); !found && apart(grid, i, b) {
 				grid = slices.Insert(grid, i, b)
 			}
@@ -105,7 +108,7 @@ func beyond(level float64) float64 {
 	if level <= 0 {
 		return 1
 	}
-	return level * 2
+	return min(level*2, math.MaxFloat64)
 }
 
 // round3 keeps three digits: boundaries are read by people.

@@ -75,9 +75,9 @@ func For(baselines ...Baseline) (sdkmetric.View, error) { return Compose(baselin
 //   - The boundaries of the baselines are added to Bounds.
 //
 // It is an error if two rules that name the same instrument and scope disagree
-// on Bounds, Exponential or Rename, if a rule takes away what a baseline needs
-// (its metric, or an attribute that it matches or groups by, or error.type),
-// or if a rule says nothing valid.
+// on Bounds, Exponential or Rename, if two instruments get one name, if a rule
+// takes away what a baseline needs (its metric, or an attribute that it matches
+// or groups by, or error.type), or if a rule says nothing, or nothing valid.
 //
 // A baseline names a metric as it leaves the view: after Rename.
 func Compose(baselines []Baseline, rules ...Rule) (sdkmetric.View, error) {
@@ -112,6 +112,9 @@ func Compose(baselines []Baseline, rules ...Rule) (sdkmetric.View, error) {
 	return v.stream, nil
 }
 
+// validName is what the OpenTelemetry specification allows as a metric's name.
+var validName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_./-]{0,254}$`)
+
 type compiledRule struct {
 	Rule
 	pattern *regexp.Regexp // nil: an exact name
@@ -143,16 +146,25 @@ func compile(r Rule) (compiledRule, error) {
 			return bad("a pattern cannot rename: several metrics would get the name %q", r.Rename)
 		}
 	}
+	if r.Rename != "" && !validName.MatchString(r.Rename) {
+		return bad("%q is no name for a metric", r.Rename)
+	}
+	if !r.Discard && r.Rename == "" && r.Keep == nil && len(r.Drop) == 0 && r.Bounds == nil && !r.Exponential && r.MaxSize == 0 && r.MaxScale == 0 {
+		return bad("it says nothing")
+	}
+	if !r.Exponential && (r.MaxSize != 0 || r.MaxScale != 0) {
+		return bad("MaxSize or MaxScale without Exponential")
+	}
 	if r.Bounds != nil && r.Exponential {
 		return bad("it has both Bounds and Exponential")
+	}
+	if len(r.Bounds) > maxBounds {
+		return bad("%d bounds are more than the %d allowed: use Exponential", len(r.Bounds), maxBounds)
 	}
 	for i, b := range r.Bounds {
 		if math.IsNaN(b) || math.IsInf(b, 0) || i > 0 && b <= r.Bounds[i-1] {
 			return bad("the bounds must be finite and rising, but %v is at place %d", b, i)
 		}
-	}
-	if len(r.Bounds) > maxBounds {
-		return bad("%d bounds are more than the %d allowed: use Exponential", len(r.Bounds), maxBounds)
 	}
 	if r.MaxSize < 0 || r.MaxSize == 1 || r.MaxScale < 0 || r.MaxScale > 20 {
 		return bad("exponential buckets need a MaxSize of at least 2 and a MaxScale from 0 to 20")
@@ -164,9 +176,15 @@ func compile(r Rule) (compiledRule, error) {
 	return c, nil
 }
 
-// conflict reports what two rules with the same instrument disagree on.
+// conflict reports what two rules cannot both have.
 func conflict(a, b Rule) error {
-	if !strings.EqualFold(a.Instrument, b.Instrument) || a.Scope != b.Scope {
+	if !strings.EqualFold(a.Instrument, b.Instrument) {
+		if a.Rename != "" && strings.EqualFold(a.Rename, b.Rename) {
+			return fmt.Errorf("views: the rules for %q and %q: both get the name %q", a.Instrument, b.Instrument, a.Rename)
+		}
+		return nil
+	}
+	if a.Scope != b.Scope {
 		return nil
 	}
 	switch {
@@ -174,6 +192,8 @@ func conflict(a, b Rule) error {
 		return fmt.Errorf("views: two rules rename %q: to %q and to %q", a.Instrument, a.Rename, b.Rename)
 	case a.Bounds != nil && b.Bounds != nil && !slices.Equal(a.Bounds, b.Bounds):
 		return fmt.Errorf("views: two rules give %q different bounds", a.Instrument)
+	case a.Exponential && b.Exponential && *a.exponential() != *b.exponential():
+		return fmt.Errorf("views: two rules give %q different exponential buckets", a.Instrument)
 	case a.Exponential && b.Bounds != nil, a.Bounds != nil && b.Exponential:
 		return fmt.Errorf("views: one rule gives %q bounds, another exponential buckets", a.Instrument)
 	}
@@ -300,6 +320,10 @@ func (v *view) check(baselines []Baseline) error {
 			errs = append(errs, fmt.Errorf("views: baseline %q judges %s, which a rule discards", b.Name, b.Metric))
 			continue
 		}
+		if !strings.EqualFold(s.name, b.Metric) {
+			errs = append(errs, fmt.Errorf("views: a rule renames %s, which baseline %q judges, to %s", b.Metric, b.Name, s.name))
+			continue
+		}
 		for _, k := range b.needs() {
 			if !s.allows(k) {
 				errs = append(errs, fmt.Errorf("views: baseline %q needs the attribute %s of %s, which a rule takes away", b.Name, k, b.Metric))
@@ -307,13 +331,16 @@ func (v *view) check(baselines []Baseline) error {
 		}
 	}
 	for metric, of := range v.byMetric {
-		i := sdkmetric.Instrument{Name: v.instrumentOf(metric), Kind: sdkmetric.InstrumentKindHistogram, Unit: baseUnit(of)}
-		s := v.shape(i)
-		if s.exponential != nil {
-			continue
-		}
-		if _, err := align(ownOrStandard(s.bounds, i), levelsOf(of, i.Unit)); err != nil {
-			errs = append(errs, fmt.Errorf("views: %s: %w", metric, err))
+		for _, unit := range baseUnits(of) {
+			i := sdkmetric.Instrument{Name: v.instrumentOf(metric), Kind: sdkmetric.InstrumentKindHistogram, Unit: unit}
+			s := v.shape(i)
+			if s.exponential != nil {
+				continue
+			}
+			if _, err := align(ownOrStandard(s.bounds, i), levelsOf(of, unit)); err != nil {
+				errs = append(errs, fmt.Errorf("views: %s: %w", metric, err))
+				break
+			}
 		}
 	}
 	return errors.Join(errs...)
@@ -341,12 +368,13 @@ func (v *view) instrumentOf(metric string) string {
 	return metric
 }
 
-// baseUnit guesses the unit of the metric from what its baselines are stated in.
-func baseUnit(of []Baseline) string {
+// baseUnits guesses the unit of the metric from what its baselines are stated
+// in. Seconds have the most standard boundaries, so they stand for the worst.
+func baseUnits(of []Baseline) []string {
 	for _, b := range of {
 		if u, ok := units[b.Unit]; ok && b.Statistic.inMetricUnit() && u.base != "" {
-			return u.base
+			return []string{u.base}
 		}
 	}
-	return ""
+	return []string{"", "s"}
 }
