@@ -1,0 +1,40 @@
+package profiling
+
+import (
+	"io"
+	"time"
+)
+
+// A Fake stands in for the runtime's profiler.
+type Fake struct {
+	Begin func(w io.Writer, hz int) error
+	End   func()
+}
+
+func (f Fake) start(w io.Writer, hz int) error { return f.Begin(w, hz) }
+
+func (f Fake) stop() { f.End() }
+
+// WithFake takes profiles from f.
+func WithFake(f Fake) Option { return func(c *config) { c.sampler = f } }
+
+// WithTrial replaces the trial of the sample rate.
+func WithTrial(try func(hz int) (int, error)) Option {
+	return func(c *config) { c.probe = func(_ sampler, hz int) (int, error) { return try(hz) } }
+}
+
+// Probe is the trial itself, on the runtime's profiler.
+func Probe(hz int) (int, error) { return probe(runtimeSampler{}, hz) }
+
+// Begin and End are the runtime's profiler.
+func Begin(w io.Writer, hz int) error { return runtimeSampler{}.start(w, hz) }
+func End()                            { runtimeSampler{}.stop() }
+
+var (
+	Reachable    = reachable
+	CountSamples = countSamples
+	CPUTime      = cpuTime
+)
+
+// Spend keeps a CPU busy for so much CPU time, or a minute.
+func Spend(cpu time.Duration) (time.Duration, error) { return spend(cpu, time.Minute) }
