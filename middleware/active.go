@@ -1,8 +1,7 @@
 package middleware
 
 import (
-	"maps"
-	"sync"
+	"math"
 	"sync/atomic"
 
 	"go.opentelemetry.io/otel/metric"
@@ -45,33 +44,18 @@ func (c *activeCell) load() (active, streams int64) {
 // activeCells holds one cell for each combination that was ever seen. The keys
 // are made of bounded values only, so the table needs no limit of its own.
 type activeCells[K comparable] struct {
-	cells atomic.Pointer[map[K]*activeCell]
-	make  func(K) *activeCell
-	mu    sync.Mutex
+	table[K, *activeCell]
+	make func(K) *activeCell
 }
 
 func newActiveCells[K comparable](build func(K) *activeCell) *activeCells[K] {
-	t := &activeCells[K]{make: build}
-	t.cells.Store(&map[K]*activeCell{})
-	return t
+	return &activeCells[K]{make: build}
 }
 
-func (t *activeCells[K]) get(k K) *activeCell {
-	if c := (*t.cells.Load())[k]; c != nil {
+func (t *activeCells[K]) get(k K, slot uint) *activeCell {
+	if c, ok := t.find(k, slot); ok {
 		return c
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	old := *t.cells.Load()
-	if c := old[k]; c != nil {
-		return c
-	}
-	c := t.make(k)
-	grown := maps.Clone(old)
-	grown[k] = c
-	t.cells.Store(&grown)
+	c, _ := t.add(k, math.MaxInt, func() *activeCell { return t.make(k) })
 	return c
 }
-
-// all returns the cells for a collection. It must not be changed.
-func (t *activeCells[K]) all() map[K]*activeCell { return *t.cells.Load() }

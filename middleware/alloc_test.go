@@ -4,7 +4,6 @@ package middleware_test
 
 import (
 	"errors"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -14,13 +13,6 @@ import (
 
 	"github.com/otelperf/otelperf-go/middleware"
 )
-
-// discard is a ResponseWriter that costs nothing.
-type discard struct{ h http.Header }
-
-func (d discard) Header() http.Header         { return d.h }
-func (d discard) Write(p []byte) (int, error) { return len(p), nil }
-func (d discard) WriteHeader(int)             {}
 
 // handle returns the allocations of one request to h.
 func handle(h http.Handler, r *http.Request) float64 {
@@ -80,13 +72,6 @@ func TestServerAllocations(t *testing.T) {
 	}
 }
 
-type fixed struct {
-	resp *http.Response
-	err  error
-}
-
-func (f fixed) RoundTrip(*http.Request) (*http.Response, error) { return f.resp, f.err }
-
 func TestClientAllocations(t *testing.T) {
 	for name, c := range map[string]struct {
 		base http.RoundTripper
@@ -125,24 +110,5 @@ func TestClientAllocations(t *testing.T) {
 				t.Errorf("%v allocations, want %v", got, c.want)
 			}
 		})
-	}
-}
-
-type endless struct{}
-
-func (endless) Read(p []byte) (int, error) { return len(p), nil }
-func (endless) Close() error               { return nil }
-
-var _ io.ReadCloser = endless{}
-
-func BenchmarkServer(b *testing.B) {
-	ok := []byte("ok")
-	hello := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write(ok) })
-	r := httptest.NewRequest("GET", "/", nil)
-	w := discard{make(http.Header)}
-	h := newMeter(b).server().Handler(middleware.Route(hello))
-	b.ReportAllocs()
-	for b.Loop() {
-		h.ServeHTTP(w, r)
 	}
 }

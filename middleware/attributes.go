@@ -33,6 +33,7 @@ const maxMethods = 100
 type methodSet struct {
 	names   []string // names[i] has the number i+1
 	numbers map[string]uint8
+	get     uint8 // the number of GET, which most requests are
 }
 
 // knownMethods reads the list of known methods from the environment, or takes
@@ -54,13 +55,14 @@ func knownMethods() (methodSet, error) {
 	for i, name := range names {
 		s.numbers[name] = uint8(i + 1)
 	}
+	s.get = s.numbers[http.MethodGet]
 	return s, nil
 }
 
 // number returns the method's number. An empty method is a client's GET.
 func (s *methodSet) number(method string) uint8 {
-	if method == "" {
-		method = http.MethodGet
+	if method == http.MethodGet || method == "" {
+		return s.get
 	}
 	return s.numbers[method]
 }

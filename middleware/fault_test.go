@@ -207,7 +207,7 @@ func TestTimeoutHandlerOutside(t *testing.T) {
 		"silent": func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
 		"writes": func(w http.ResponseWriter, r *http.Request) {
 			<-r.Context().Done()
-			time.Sleep(time.Second) // in a synctest bubble: until TimeoutHandler has answered
+			pass(time.Second) // in a synctest bubble: until TimeoutHandler has answered
 			if _, err := io.WriteString(w, "late"); err != http.ErrHandlerTimeout {
 				panic(err)
 			}
@@ -220,7 +220,7 @@ func TestTimeoutHandlerOutside(t *testing.T) {
 				if rec.Code != 503 {
 					t.Errorf("the client got %d", rec.Code)
 				}
-				time.Sleep(2 * time.Second)
+				pass(2 * time.Second)
 				synctest.Wait()
 				wantAttrs(t, m.only(), "error.type=context.DeadlineExceeded")
 			})

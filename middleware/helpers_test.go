@@ -8,6 +8,7 @@ import (
 	"sort"
 	"strings"
 	"testing"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
@@ -149,3 +150,27 @@ func wantAttrs(t testing.TB, got map[string]string, want ...string) {
 		}
 	}
 }
+
+// discard is a ResponseWriter that costs nothing.
+type discard struct{ h http.Header }
+
+func (d discard) Header() http.Header         { return d.h }
+func (d discard) Write(p []byte) (int, error) { return len(p), nil }
+func (d discard) WriteHeader(int)             {}
+
+// fixed is a base transport with one answer.
+type fixed struct {
+	resp *http.Response
+	err  error
+}
+
+func (f fixed) RoundTrip(*http.Request) (*http.Response, error) { return f.resp, f.err }
+
+// endless is a body without an end.
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) { return len(p), nil }
+func (endless) Close() error               { return nil }
+
+// pass lets time pass in a bubble of testing/synctest, where it takes none.
+func pass(d time.Duration) { <-time.After(d) }

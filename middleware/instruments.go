@@ -85,7 +85,8 @@ func (in *serverInstruments) init(m *Middleware) error {
 	counts := [3]*atomic.Int64{&m.dropped.routes, &m.dropped.series, &m.dropped.attributes}
 	var err error
 	in.registration, err = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
-		for _, c := range m.active.all() {
+		for _, e := range m.active.load() {
+			c := e.value
 			a, s := c.load()
 			o.ObserveInt64(active, a, c.opts...)
 			o.ObserveInt64(streams, s, c.opts...)
@@ -116,6 +117,10 @@ type serverActiveKey struct {
 	scheme scheme
 }
 
+func (k serverActiveKey) slot() uint {
+	return uint(k.method)<<1 ^ uint(k.scheme) ^ uint(k.host)<<3
+}
+
 func (m *Middleware) newActiveCell(k serverActiveKey) *activeCell {
 	attrs := m.hosts.appendTo([]attribute.KeyValue{
 		m.methods.attribute(k.method),
@@ -133,6 +138,10 @@ type serverKey struct {
 	scheme   scheme
 	protocol protocol
 	fault    fault
+}
+
+func (k *serverKey) slot() uint {
+	return uint(len(k.route)) ^ uint(k.status)<<2 ^ uint(k.method) ^ uint(k.fault)<<1 ^ uint(k.host)
 }
 
 func (m *Middleware) newSeries(k serverKey, extra []attribute.KeyValue) *series {

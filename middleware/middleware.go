@@ -133,7 +133,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (m *Middleware) seriesOf(k serverKey, rw *response) *series {
 	l := rw.takeLabels()
 	if l == nil {
-		if s := m.series.find(k); s != nil {
+		if s := m.series.find(k, k.slot()); s != nil {
 			return s
 		}
 		return m.newSeriesOf(k, nil)

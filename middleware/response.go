@@ -57,9 +57,9 @@ func (rw *response) begin() {
 		scheme: m.schemeOf(r),
 	}
 	rw.protocol = protocolOf(r.ProtoMajor, r.ProtoMinor)
-	rw.frame = rootFrame(r)
+	rw.frame.root(r)
 	rw.inner = r
-	rw.active = m.active.get(rw.key)
+	rw.active = m.active.get(rw.key, rw.key.slot())
 	rw.active.enter()
 	rw.start = now()
 }

@@ -1,11 +1,8 @@
 package middleware
 
 import (
-	"maps"
 	"net/http"
 	"strings"
-	"sync"
-	"sync/atomic"
 )
 
 // Route returns a handler that passes requests to next and, where a
@@ -123,24 +120,35 @@ type routeFrame struct {
 
 // route returns the frame's route as far as it is known now.
 func (f *routeFrame) route(joins *joinTable) string {
-	pattern := cutPattern(f.req.Pattern)
+	pattern := f.req.Pattern
 	if pattern == "" || pattern == f.inherited {
 		return f.base
 	}
-	return joins.join(f.base, f.cut, pattern)
+	if pattern = cutPattern(pattern); f.base == "" {
+		return pattern
+	}
+	return joins.join(f.base, f.cutOff(), pattern)
 }
 
-// rootFrame is the frame of the request that the middleware got, which may have
-// come through a router already.
-func rootFrame(r *http.Request) routeFrame {
-	f := routeFrame{req: r, path: r.URL.Path}
+// root makes an empty frame that of the request that the middleware got, which
+// may have come through a router already.
+func (f *routeFrame) root(r *http.Request) {
+	f.req, f.path = r, r.URL.Path
 	if r.Pattern != "" {
-		f.base = cutPattern(r.Pattern)
-		f.inherited = f.base
-		whole, _, _ := strings.Cut(r.RequestURI, "?")
-		f.cut = cutSegments(whole, r.URL.EscapedPath())
+		f.base, f.inherited, f.cut = cutPattern(r.Pattern), r.Pattern, unknownCut
 	}
-	return f
+}
+
+// unknownCut is the cut of a root frame until somebody asks for it: most have
+// one router, outside or inside, and nobody does.
+const unknownCut = -1
+
+func (f *routeFrame) cutOff() int {
+	if f.cut == unknownCut {
+		whole, _, _ := strings.Cut(f.req.RequestURI, "?")
+		f.cut = cutSegments(whole, f.req.URL.EscapedPath())
+	}
+	return f.cut
 }
 
 // cutSegments counts the segments that were taken off path to get rest. It is 0
@@ -172,8 +180,10 @@ func (rw *response) enterRoute(r *http.Request) (outer routeFrame) {
 		req:       r,
 		path:      r.URL.Path,
 		base:      outer.route(rw.m.joins),
-		inherited: cutPattern(r.Pattern),
-		cut:       cutTo(outer.path, r.URL.Path, outer.cut),
+		inherited: r.Pattern,
+	}
+	if rw.frame.base != "" {
+		rw.frame.cut = cutTo(outer.path, r.URL.Path, outer.cutOff())
 	}
 	rw.inner = r
 	rw.entered = true
@@ -203,7 +213,7 @@ func (rw *response) routeNow() string {
 		route = rw.frame.route(rw.m.joins)
 	}
 	if far := rw.far.Load(); far != nil && far.route != "" {
-		return rw.m.joins.join(route, cutTo(rw.frame.path, far.first, rw.frame.cut), far.route)
+		return rw.m.joins.join(route, cutTo(rw.frame.path, far.first, rw.frame.cutOff()), far.route)
 	}
 	return route
 }
@@ -212,8 +222,7 @@ func (rw *response) routeNow() string {
 // allocation for each request. Patterns are the program's own and few; past the
 // limit they are joined anew each time.
 type joinTable struct {
-	joined atomic.Pointer[map[joinKey]string]
-	mu     sync.Mutex
+	joined table[joinKey, string]
 	limit  int
 }
 
@@ -223,11 +232,7 @@ type joinKey struct {
 	pattern string
 }
 
-func newJoinTable(limit int) *joinTable {
-	t := &joinTable{limit: limit}
-	t.joined.Store(&map[joinKey]string{})
-	return t
-}
+func newJoinTable(limit int) *joinTable { return &joinTable{limit: limit} }
 
 // join returns the route of a router that sees the path without its first cut
 // segments and matched pattern there, where base is the route outside.
@@ -236,20 +241,13 @@ func (t *joinTable) join(base string, cut int, pattern string) string {
 		return pattern
 	}
 	k := joinKey{base, cut, pattern}
-	known := *t.joined.Load()
-	if s, ok := known[k]; ok {
+	slot := uint(len(base)) ^ uint(len(pattern))<<2
+	if s, ok := t.joined.find(k, slot); ok {
 		return s
 	}
-	s := joinPatterns(base, cut, pattern)
-	if len(known) >= t.limit {
-		return s
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	grown := maps.Clone(*t.joined.Load())
-	grown[k] = s
-	t.joined.Store(&grown)
-	return s
+	joined := joinPatterns(base, cut, pattern)
+	t.joined.add(k, t.limit, func() string { return joined })
+	return joined
 }
 
 // joinPatterns puts the first cut segments of base before pattern. A base that

@@ -2,9 +2,7 @@ package middleware
 
 import (
 	"context"
-	"maps"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -75,13 +73,10 @@ func (b optionBound) Record(ctx context.Context, n int64, _ ...metric.RecordOpti
 	b.Int64Histogram.Record(ctx, n, b.opts...)
 }
 
-// A seriesTable finds the series of a key, without an allocation and without a
-// lock once it is there. It holds at most limit of them. Maps are replaced, not
-// changed, so reading needs one atomic load; adding costs a copy, which the
-// limit bounds too.
+// A seriesTable finds the series of a key. It holds at most limit of them.
 type seriesTable[K comparable] struct {
-	plain    atomic.Pointer[map[K]*series]
-	labelled atomic.Pointer[map[labelledKey[K]]*labelledSeries]
+	plain    table[K, *series]
+	labelled table[labelledKey[K], *labelledSeries]
 	make     func(K, []attribute.KeyValue) *series
 	limit    int
 
@@ -89,7 +84,7 @@ type seriesTable[K comparable] struct {
 	count int
 }
 
-// labelledKey finds series with attributes of the user's. They have a slot for
+// labelledKey finds series with attributes of the user's. They have an entry for
 // each hash, and a chain in it.
 type labelledKey[K comparable] struct {
 	base K
@@ -103,41 +98,38 @@ type labelledSeries struct {
 }
 
 func newSeriesTable[K comparable](limit int, build func(K, []attribute.KeyValue) *series) *seriesTable[K] {
-	t := &seriesTable[K]{make: build, limit: limit}
-	t.plain.Store(&map[K]*series{})
-	t.labelled.Store(&map[labelledKey[K]]*labelledSeries{})
-	return t
+	return &seriesTable[K]{make: build, limit: limit}
 }
 
 // find returns the series of k, or nil if there is none yet.
-func (t *seriesTable[K]) find(k K) *series { return (*t.plain.Load())[k] }
+func (t *seriesTable[K]) find(k K, slot uint) *series {
+	s, _ := t.plain.find(k, slot)
+	return s
+}
 
 // add returns the series of k and makes it if need be. It returns nil when the
 // table is full.
 func (t *seriesTable[K]) add(k K) *series {
-	if s := t.find(k); s != nil {
-		return s
-	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	old := *t.plain.Load()
-	if s := old[k]; s != nil {
+	if s, ok := t.plain.lookup(k); ok {
 		return s
 	}
 	if t.count >= t.limit {
 		return nil
 	}
-	s := t.make(k, nil)
-	grown := maps.Clone(old)
-	grown[k] = s
-	t.plain.Store(&grown)
+	s, _ := t.plain.add(k, t.limit, func() *series { return t.make(k, nil) })
 	t.count++
 	return s
 }
 
 // findLabelled is find for a key with attributes of the user's.
 func (t *seriesTable[K]) findLabelled(k K, l *labels) *series {
-	return (*t.labelled.Load())[labelledKey[K]{k, l.hash()}].find(l)
+	h := l.hash()
+	// The chain of a hash may have grown since a slot was filled, so slots are
+	// left out.
+	s, _ := t.labelled.lookup(labelledKey[K]{k, h})
+	return s.find(l)
 }
 
 func (s *labelledSeries) find(l *labels) *series {
@@ -151,59 +143,36 @@ func (s *labelledSeries) find(l *labels) *series {
 
 // addLabelled is add for a key with attributes of the user's.
 func (t *seriesTable[K]) addLabelled(k K, l *labels) *series {
-	key := labelledKey[K]{k, l.hash()}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	old := *t.labelled.Load()
-	if s := old[key].find(l); s != nil {
+	key := labelledKey[K]{k, l.hash()}
+	chain, _ := t.labelled.lookup(key)
+	if s := chain.find(l); s != nil {
 		return s
 	}
 	if t.count >= t.limit {
 		return nil
 	}
 	attrs := l.copy()
-	s := &labelledSeries{attrs: attrs, series: t.make(k, attrs), next: old[key]}
-	grown := maps.Clone(old)
-	grown[key] = s
-	t.labelled.Store(&grown)
+	s := &labelledSeries{attrs: attrs, series: t.make(k, attrs), next: chain}
+	t.labelled.mu.Lock()
+	defer t.labelled.mu.Unlock()
+	t.labelled.put(key, s)
 	t.count++
 	return s.series
 }
 
 // A nameTable admits the first limit different names and no others.
 type nameTable struct {
-	names atomic.Pointer[map[string]struct{}]
-	mu    sync.Mutex
+	names table[string, struct{}]
 	limit int
 }
 
-func newNameTable(limit int) *nameTable {
-	t := &nameTable{limit: limit}
-	t.names.Store(&map[string]struct{}{})
-	return t
-}
+func newNameTable(limit int) *nameTable { return &nameTable{limit: limit} }
 
 // admit says whether name is one of the names, and makes it one if there is
 // room.
 func (t *nameTable) admit(name string) bool {
-	names := *t.names.Load()
-	if _, ok := names[name]; ok {
-		return true
-	}
-	if len(names) >= t.limit {
-		return false
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	names = *t.names.Load()
-	if _, ok := names[name]; ok {
-		return true
-	}
-	if len(names) >= t.limit {
-		return false
-	}
-	grown := maps.Clone(names)
-	grown[name] = struct{}{}
-	t.names.Store(&grown)
-	return true
+	_, ok := t.names.add(name, t.limit, func() struct{} { return struct{}{} })
+	return ok
 }

@@ -158,7 +158,8 @@ func (t *Transport) begin(req *http.Request) call {
 		host:   t.hosts.find(req.URL),
 		method: t.methods.number(req.Method),
 	}
-	c.active = t.active.get(clientActiveKey{c.host, c.method})
+	k := clientActiveKey{c.host, c.method}
+	c.active = t.active.get(k, k.slot())
 	c.active.enter()
 	c.start = now()
 	return c
@@ -211,7 +212,7 @@ func (c *call) requestSize() int64 {
 
 // seriesOf returns the series that a request with key k is recorded in.
 func (t *Transport) seriesOf(k clientKey) *series {
-	if s := t.series.find(k); s != nil {
+	if s := t.series.find(k, k.slot()); s != nil {
 		return s
 	}
 	if k.template != "" && !t.templates.admit(k.template) {

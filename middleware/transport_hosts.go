@@ -1,7 +1,6 @@
 package middleware
 
 import (
-	"maps"
 	"net/url"
 	"strconv"
 	"strings"
@@ -15,7 +14,8 @@ import (
 // A host is where a client's requests go: server.address and server.port.
 type host struct {
 	address string
-	port    int // 0 for hosts past the limit, and where there is no telling
+	port    int  // 0 for hosts past the limit, and where there is no telling
+	number  uint // counts the hosts
 }
 
 func (h *host) appendTo(attrs []attribute.KeyValue) []attribute.KeyValue {
@@ -24,12 +24,13 @@ func (h *host) appendTo(attrs []attribute.KeyValue) []attribute.KeyValue {
 
 // A hostTable holds the first limit hosts of a Transport. All others are one.
 type hostTable struct {
-	known   atomic.Pointer[map[hostKey]*host]
+	known   table[hostKey, *host]
 	other   *host
 	dropped atomic.Int64
 	limit   int
-	mu      sync.Mutex
-	hosts   map[host]*host // so that two ways to write a host are one
+
+	mu    sync.Mutex
+	hosts map[host]*host // by all but the number: two ways to write a host are one
 }
 
 // hostKey is what is looked up: the scheme gives the port where the host has
@@ -37,52 +38,51 @@ type hostTable struct {
 type hostKey struct{ scheme, host string }
 
 func newHostTable(limit int) *hostTable {
-	t := &hostTable{other: &host{address: other}, limit: limit, hosts: make(map[host]*host)}
-	t.known.Store(&map[hostKey]*host{})
-	return t
+	return &hostTable{other: &host{address: other}, limit: limit, hosts: make(map[host]*host)}
 }
 
 // find returns the host of a URL.
 func (t *hostTable) find(u *url.URL) *host {
 	k := hostKey{u.Scheme, u.Host}
-	known := *t.known.Load()
-	if h := known[k]; h != nil {
+	if h, ok := t.known.find(k, uint(len(u.Host))); ok {
 		return h
 	}
 	return t.add(k, u)
 }
 
 func (t *hostTable) add(k hostKey, u *url.URL) *host {
-	h := parseHost(u)
+	h := t.intern(parseHost(u))
+	if h == t.other {
+		return h
+	}
+	// There are many ways to write the same host; not all are remembered. The
+	// key may be a part of a long string that nobody else needs.
+	k = hostKey{strings.Clone(k.scheme), strings.Clone(k.host)}
+	t.known.add(k, 4*t.limit, func() *host { return h })
+	return h
+}
+
+// intern returns the one pointer for a host, or that of all others.
+func (t *hostTable) intern(h host) *host {
 	if h.address == "" {
 		return t.other
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	p := t.hosts[h]
-	if p == nil {
-		if len(t.hosts) >= t.limit {
-			t.dropped.Add(1)
-			return t.other
-		}
-		p = &h
-		t.hosts[h] = p
-	}
-	known := *t.known.Load()
-	if len(known) >= 4*t.limit {
-		// Too many ways to write the same hosts to remember them all.
+	if p := t.hosts[h]; p != nil {
 		return p
 	}
-	grown := maps.Clone(known)
-	// The key may be a part of a long string that nobody else needs.
-	grown[hostKey{strings.Clone(k.scheme), strings.Clone(k.host)}] = p
-	t.known.Store(&grown)
+	if len(t.hosts) >= t.limit {
+		t.dropped.Add(1)
+		return t.other
+	}
+	p := &host{address: strings.Clone(h.address), port: h.port, number: uint(len(t.hosts) + 1)}
+	t.hosts[h] = p
 	return p
 }
 
 func parseHost(u *url.URL) host {
 	h := host{address: strings.ToLower(u.Hostname())}
-	h.address = strings.Clone(h.address)
 	port, err := strconv.Atoi(u.Port())
 	switch {
 	case err == nil && port > 0 && port < 65536:

@@ -66,7 +66,8 @@ func (in *clientInstruments) init(t *Transport) error {
 	counts := [3]*atomic.Int64{&t.hosts.dropped, &t.dropped.routes, &t.dropped.series}
 	var err error
 	in.registration, err = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
-		for _, c := range t.active.all() {
+		for _, e := range t.active.load() {
+			c := e.value
 			a, _ := c.load()
 			o.ObserveInt64(active, a, c.opts...)
 		}
@@ -95,6 +96,8 @@ type clientActiveKey struct {
 	method uint8
 }
 
+func (k clientActiveKey) slot() uint { return uint(k.method) ^ k.host.number<<2 }
+
 func (t *Transport) newActiveCell(k clientActiveKey) *activeCell {
 	attrs := k.host.appendTo([]attribute.KeyValue{t.methods.attribute(k.method)})
 	return &activeCell{opts: []metric.ObserveOption{metric.WithAttributeSet(attribute.NewSet(attrs...))}}
@@ -108,6 +111,10 @@ type clientKey struct {
 	method   uint8
 	protocol protocol
 	fault    fault
+}
+
+func (k *clientKey) slot() uint {
+	return uint(len(k.template)) ^ uint(k.status)<<2 ^ uint(k.method) ^ uint(k.fault)<<1 ^ k.host.number<<3
 }
 
 func (t *Transport) newSeries(k clientKey, _ []attribute.KeyValue) *series {

@@ -410,7 +410,7 @@ func TestClientConcurrently(t *testing.T) {
 func TestDurationEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slow := func(r *http.Request) (*http.Response, error) {
-			time.Sleep(time.Second)
+			pass(time.Second)
 			return answer(200, io.NopCloser(strings.NewReader("body")))(r)
 		}
 		m := newMeter(t)
@@ -418,7 +418,7 @@ func TestDurationEnds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		resp.Body.Close()
 		if s := m.samples("http.client.request.duration"); s[0].sum != 1 {
 			t.Errorf("took %v s to the header, want 1", s[0].sum)
@@ -429,14 +429,14 @@ func TestDurationEnds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		if s := m.samples("http.client.active_requests"); s[0].n != 1 {
 			t.Errorf("active before the body's end: %v", s)
 		}
 		if b, err := io.ReadAll(resp.Body); string(b) != "body" || err != nil {
 			t.Error(b, err)
 		}
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		resp.Body.Close()
 		resp.Body.Close()
 		if s := m.samples("http.client.request.duration"); s[0].sum != 61 || s[0].n != 1 {

@@ -1,0 +1,112 @@
+// Command bench compares the project with a bare call and with other libraries
+// that do the same work, and prints one line for each comparison:
+//
+//	compare <what> ours_ns=<n> peer=<name> peer_ns=<n> ratio=<r> ours_allocs=<n> peer_allocs=<n>
+//
+// ratio is ours_ns divided by peer_ns. All contenders of a comparison take turns,
+// several times, and the best time of each counts, because whatever else runs on
+// the machine can only make them slower.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"regexp"
+	"runtime"
+	"testing"
+	"time"
+)
+
+// A comparison sets us beside peers on the same work.
+type comparison struct {
+	what  string
+	ours  contender
+	peers []contender
+}
+
+// A contender is one way to do the work. setup prepares it and returns the
+// benchmark, which does the work b.N times, and a function that cleans up, or
+// nil.
+type contender struct {
+	name  string
+	setup func() (run func(b *testing.B), cleanup func())
+}
+
+// A suite is a group of comparisons. Add new ones here.
+var suites = []func() []comparison{
+	serverComparisons,
+	clientComparisons,
+}
+
+func main() {
+	testing.Init()
+	length := flag.Duration("time", 50*time.Millisecond, "how long to measure each contender in each round")
+	rounds := flag.Int("rounds", 20, "how many rounds")
+	only := flag.String("run", "", "compare only what matches this regular expression")
+	flag.Parse()
+	pattern, err := regexp.Compile(*only)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(2)
+	}
+	if err := flag.Set("test.benchtime", length.String()); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+	fmt.Printf("# %s %s/%s, %d CPUs, best of %d rounds of %s\n",
+		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0), *rounds, *length)
+	for _, suite := range suites {
+		for _, c := range suite() {
+			if pattern.MatchString(c.what) {
+				c.print(*rounds)
+			}
+		}
+	}
+}
+
+// print runs a comparison.
+func (c comparison) print(rounds int) {
+	ours, peers := c.measure(rounds)
+	for i, p := range peers {
+		fmt.Printf("compare %s ours_ns=%.1f peer=%s peer_ns=%.1f ratio=%.3f ours_allocs=%d peer_allocs=%d\n",
+			c.what, ours.ns, c.peers[i].name, p.ns, ours.ns/p.ns, ours.allocs, p.allocs)
+	}
+}
+
+// A result is what one operation takes.
+type result struct {
+	ns     float64
+	allocs int64
+}
+
+// measure lets the contenders take turns.
+func (c comparison) measure(rounds int) (ours result, peers []result) {
+	all := append([]contender{c.ours}, c.peers...)
+	runs := make([]func(*testing.B), len(all))
+	for i, x := range all {
+		run, cleanup := x.setup()
+		if cleanup != nil {
+			defer cleanup()
+		}
+		runs[i] = run
+	}
+	best := make([]result, len(all))
+	for round := range rounds {
+		for i, run := range runs {
+			r := testing.Benchmark(func(b *testing.B) {
+				b.ReportAllocs()
+				run(b)
+			})
+			if r.N == 0 {
+				fmt.Fprintf(os.Stderr, "bench: %s of %s failed\n", all[i].name, c.what)
+				os.Exit(1)
+			}
+			got := result{float64(r.T.Nanoseconds()) / float64(r.N), r.AllocsPerOp()}
+			if round == 0 || got.ns < best[i].ns {
+				best[i] = got
+			}
+		}
+	}
+	return best[0], best[1:]
+}
