@@ -36,7 +36,9 @@ func TestMain(m *testing.M) {
 // shut down with the test.
 func start(t *testing.T, opts ...monitor.Option) *monitor.Monitor {
 	t.Helper()
-	logger := slog.New(slog.NewTextHandler(t.Output(), nil))
+	out := &testLog{w: t.Output()}
+	logger := slog.New(slog.NewTextHandler(out, nil))
+	t.Cleanup(out.end) // after the Monitor's own, which is registered later
 	mon, err := monitor.Start(t.Context(), append([]monitor.Option{
 		monitor.WithLogger(logger), monitor.WithConsole(io.Discard), monitor.WithServiceName("test"),
 	}, opts...)...)
@@ -49,6 +51,25 @@ func start(t *testing.T, opts ...monitor.Option) *monitor.Monitor {
 		_ = mon.Shutdown(ctx) // tests that mean it have done so
 	})
 	return mon
+}
+
+// testLog is a test's output until the test ends: an exporter that ignored the
+// end of its context still says so afterwards.
+type testLog struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (l *testLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(p)
+}
+
+func (l *testLog) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.w = io.Discard
 }
 
 func shutdown(t *testing.T, mon *monitor.Monitor) {
