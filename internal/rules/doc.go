@@ -1,0 +1,34 @@
+// Package rules writes the baselines of one process in the language of a whole
+// fleet: recording and alerting rules for Prometheus and what understands its
+// rules (Mimir, Thanos, vmalert), cases for promtool's rule tests, and a
+// dashboard for Grafana.
+//
+//	group, err := rules.New(baselines, rules.Options{Interval: time.Minute})
+//	err = group.WriteRules(os.Stdout)
+//
+// # Meaning
+//
+// A rule means what the process means by the same baseline:
+//
+//   - Each interval is judged by itself. A rule looks at a little more than two
+//     intervals, so that it has two samples of a cumulative series, and is
+//     evaluated one interval in the past (query_offset), so that late samples
+//     are in. Of two samples, rate() gives exactly their difference by the time
+//     between them.
+//   - Levels are compared in the metric's own unit. The view of package views
+//     puts a bucket boundary exactly there, so whether a quantile is over its
+//     threshold is a count in Prometheus too.
+//   - Too few measurements are neither for nor against: an alert that was
+//     active stays so, by its own ALERTS series. So does the clear level work.
+//   - Calls in flight while none completes are a breach.
+//
+// What Prometheus cannot know is the extremes inside a bucket: where the
+// process limits a quantile by the largest value it saw, a rule does not, and
+// max is the upper bound of the highest bucket that grew. The first sample of a
+// new series counts nothing for Prometheus, as it cannot know that the series
+// began at zero.
+//
+// # Concurrency and cost
+//
+// Everything here is a pure function of its arguments.
+package rules

@@ -1,0 +1,428 @@
+package rules
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/otelperf/otelperf-go/views"
+)
+
+// A scope is whom a rule judges: each process by itself, or all processes of a
+// service together.
+type scope struct {
+	fleet  bool
+	labels []string // that tell processes, or services, apart
+	record string   // prefix of the recording rules
+	suffix string   // of the alert's name
+}
+
+// A judged baseline is one baseline in one scope, with all that its expressions
+// are made of.
+type judged struct {
+	views.Baseline
+	names
+	scope
+
+	interval  time.Duration
+	metric    Metric
+	native    bool    // the metric is an exponential histogram
+	factor    float64 // how many of the shown unit make one of the recorded
+	threshold float64 // in the recorded unit
+	clear     float64
+	target    float64
+
+	every []matcher // conditions that the series of all metrics have to meet
+}
+
+// by returns the labels of a group: the scope's, and the baseline's own.
+func (j *judged) by() []string {
+	all := slices.Clone(j.labels)
+	for _, k := range j.By {
+		all = append(all, j.attribute(k))
+	}
+	return all
+}
+
+// window is what a rule looks back on: two intervals and a little, so that it
+// holds two samples although no two are exactly one interval apart.
+func (j *judged) window() string { return promDuration(j.interval * 22 / 10) }
+
+// promDuration writes a duration for PromQL.
+func promDuration(d time.Duration) string {
+	if d%time.Second == 0 {
+		return strconv.FormatInt(int64(d/time.Second), 10) + "s"
+	}
+	return strconv.FormatInt(d.Milliseconds(), 10) + "ms"
+}
+
+// number writes a float so that it is read as the very same one.
+func number(v float64) string {
+	if a := math.Abs(v); a == 0 || a >= 1e-6 && a < 1e15 {
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	}
+	return strconv.FormatFloat(v, 'g', -1, 64)
+}
+
+// matchers are the baseline's own.
+func (j *judged) matchers(more ...matcher) []matcher {
+	var all []matcher
+	for _, kv := range j.Match {
+		all = append(all, equal(j.attribute(kv.Key), kv.Value.String()))
+	}
+	return slices.Concat(all, more, j.every)
+}
+
+// sumRate sums the rate of one part of the metric by the group's labels.
+func (j *judged) sumRate(suffix string, extra []string, more ...matcher) (string, error) {
+	series, err := j.series(j.Metric, suffix)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("sum by (%s) (rate(%s[%s]))",
+		list(append(j.by(), extra...)), selector(series, j.matchers(more...)...), j.window()), nil
+}
+
+// countSuffix is that of the series that counts measurements.
+func (j *judged) countSuffix() string {
+	if j.metric.Kind == Histogram && !j.native {
+		return "_count"
+	}
+	return ""
+}
+
+// perSecond is how often something was measured.
+func (j *judged) perSecond(more ...matcher) (string, error) {
+	if j.metric.Kind != Histogram || !j.native {
+		return j.sumRate(j.countSuffix(), nil, more...)
+	}
+	rate, err := j.sumRate("", nil, more...)
+	return "histogram_count(" + rate + ")", err
+}
+
+// value is the statistic, in the metric's unit. It is absent where nothing was
+// measured.
+func (j *judged) value() (string, error) {
+	expr, err := j.statistic()
+	if err != nil || j.Unless == "" {
+		return expr, err
+	}
+	m, ok := j.of(j.Unless)
+	suffix := ""
+	if ok && m.Kind == Histogram && !j.native {
+		suffix = "_count"
+	}
+	other, err := j.series(j.Unless, suffix)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s\nunless on (%s)\n  %s", expr, list(j.labels),
+		fmt.Sprintf("group by (%s) (last_over_time(%s[%s]))", list(j.labels), selector(other, j.every...), j.window())), nil
+}
+
+func (j *judged) statistic() (string, error) {
+	// Without a measurement a quotient or quantile is NaN, which ">= 0" drops.
+	const measured = " >= 0"
+	switch q, quantile := j.Statistic.Quantile(); {
+	case quantile, j.Statistic == views.Max:
+		if j.Statistic == views.Max {
+			q = 1
+		}
+		if j.native {
+			rate, err := j.sumRate("", nil)
+			return fmt.Sprintf("histogram_quantile(%s, %s)%s", number(q), rate, measured), err
+		}
+		rate, err := j.sumRate("_bucket", []string{"le"})
+		return fmt.Sprintf("histogram_quantile(%s, %s)%s", number(q), rate, measured), err
+	case j.Statistic == views.Mean && j.native:
+		rate, err := j.sumRate("", nil)
+		return "histogram_avg(" + rate + ")" + measured, err
+	case j.Statistic == views.Mean:
+		sum, err := j.sumRate("_sum", nil)
+		if err != nil {
+			return "", err
+		}
+		count, err := j.sumRate("_count", nil)
+		return sum + "\n/\n" + count + measured, err
+	case j.Statistic == views.Rate:
+		return j.perSecond()
+	case j.Statistic == views.ErrorRatio:
+		return j.errorRatio()
+	}
+	return j.level()
+}
+
+// errorRatio is failed among all: a call whose caller left is no failure, and
+// where no call ever failed there is no series of failures.
+func (j *judged) errorRatio() (string, error) {
+	failed := []matcher{{j.attribute("error.type"), "!=", ""}, {j.attribute("error.type"), "!=", "canceled"}}
+	errors, err := j.perSecond(failed...)
+	if err != nil {
+		return "", err
+	}
+	all, err := j.perSecond()
+	return fmt.Sprintf("(\n    %s\n  or\n    0 * %s\n)\n/\n%s >= 0", errors, all, all), err
+}
+
+// level is the value of a gauge or a sum.
+func (j *judged) level() (string, error) {
+	series, err := j.series(j.Metric, "")
+	if err != nil {
+		return "", err
+	}
+	switch j.metric.Kind {
+	case Counter: // what the interval added
+		sum, err := j.sumRate("", nil)
+		return sum + " * " + number(j.interval.Seconds()), err
+	case Histogram:
+		return "", fmt.Errorf("rules: baseline %q asks for the value of %s, which is a histogram", j.Name, j.Metric)
+	}
+	window := j.window()
+	if strings.HasPrefix(j.Metric, "otelperf.recorded.") {
+		// Absent when nothing was recorded: no older value may stand in.
+		window = promDuration(j.interval * 3 / 2)
+	}
+	return fmt.Sprintf("sum by (%s) (last_over_time(%s[%s]))", list(j.by()), selector(series, j.matchers()...), window), nil
+}
+
+// enough is true of groups whose interval had as many measurements as are
+// needed; empty if there is no such condition. A count is whole, so half a
+// measurement less makes up for what rounding does.
+func (j *judged) enough() (string, error) {
+	needed := minCount(j.Baseline)
+	if needed <= 1 || j.Statistic == views.Value {
+		return "", nil
+	}
+	rate, err := j.perSecond()
+	return fmt.Sprintf("%s * %s > %s", rate, number(j.interval.Seconds()), number(float64(needed)-0.5)), err
+}
+
+// minCount is the least number of measurements that count, as package views
+// has it.
+func minCount(b views.Baseline) uint64 {
+	q, quantile := b.Statistic.Quantile()
+	switch {
+	case b.MinCount > 0:
+		return b.MinCount
+	case quantile && q > 0.99:
+		return 1000
+	case quantile && q > 0.95:
+		return 100
+	case quantile, b.Statistic == views.Mean, b.Statistic == views.ErrorRatio:
+		return 20
+	}
+	return 1
+}
+
+// latency reports whether calls that hang can breach the baseline.
+func (j *judged) latency() bool {
+	_, quantile := j.Statistic.Quantile()
+	return j.metric.Unit == "s" && j.metric.Kind == Histogram && j.Active != "-" &&
+		(quantile || j.Statistic == views.Mean || j.Statistic == views.Max)
+}
+
+// calls returns the metrics that count calls in flight, and those of them that
+// are meant to stay; active is "" if nobody counts them.
+func (j *judged) calls() (active, streams string) {
+	switch {
+	case !j.latency():
+		return "", ""
+	case j.Active != "":
+		return j.Active, ""
+	}
+	return views.ActiveMetric(j.Metric)
+}
+
+// ungrouped returns the labels and matchers of what counts calls in flight.
+// Requests in flight have no route yet: all are judged as one.
+func (j *judged) ungrouped(active string) ([]string, []matcher) {
+	if strings.HasPrefix(active, "http.") {
+		return j.labels, j.every
+	}
+	return j.by(), j.matchers()
+}
+
+// inFlight is how many calls are in flight, less those that are meant to stay,
+// by the labels on which it can be joined to the group; "" if nobody counts
+// them. Only the newest sample counts: calls of a process that is gone are not
+// in flight.
+func (j *judged) inFlight(offset string) (expr string, on []string, err error) {
+	active, streams := j.calls()
+	if active == "" {
+		return "", nil, nil
+	}
+	on, matchers := j.ungrouped(active)
+	part := func(metric string) (string, error) {
+		series, err := j.series(metric, "")
+		return fmt.Sprintf("sum by (%s) (last_over_time(%s[%s]%s))",
+			list(on), selector(series, matchers...), promDuration(j.interval*12/10), offset), err
+	}
+	expr, err = part(active)
+	if err != nil || streams == "" {
+		return expr, on, err
+	}
+	less, err := part(streams)
+	return fmt.Sprintf("(%s - (%s or 0 * %s))", expr, less, expr), on, err
+}
+
+// hang is a breach by calls in flight while none completes; "" if the baseline
+// has none, or if its threshold is longer than the interval.
+func (j *judged) hang() (string, error) {
+	if !(j.threshold < j.interval.Seconds()) {
+		return "", nil
+	}
+	before, on, err := j.inFlight(" offset " + promDuration(j.interval))
+	if err != nil || before == "" {
+		return "", err
+	}
+	now, _, err := j.inFlight("")
+	if err != nil {
+		return "", err
+	}
+	series, err := j.series(j.Metric, j.countSuffix())
+	if err != nil {
+		return "", err
+	}
+	active, _ := j.calls()
+	_, matchers := j.ungrouped(active)
+	completed := fmt.Sprintf("rate(%s[%s])", selector(series, matchers...), j.window())
+	if j.native {
+		completed = "histogram_count(" + completed + ")"
+	}
+	return fmt.Sprintf("0 * (\n    (%s > 0)\n  and on (%s)\n    (%s > 0)\n  unless on (%s)\n    (sum by (%s) (%s) > 0)\n) + %s",
+		before, list(on), now, list(on), list(on), completed, number(j.interval.Seconds())), nil
+}
+
+// identity are the labels by which recorded values and alerts of this baseline
+// are found again. Two baselines may share a name on different metrics.
+func (j *judged) identity() []matcher {
+	return []matcher{
+		equal("otelperf_baseline_name", j.Name),
+		equal("otelperf_baseline_metric", j.Metric),
+		equal("otelperf_baseline_statistic", string(j.Statistic)),
+	}
+}
+
+func (j *judged) recorded() string { return selector(j.record+":value", j.identity()...) }
+
+func (j *judged) operator() string {
+	if j.Direction == views.LowerIsWorse {
+		return "<"
+	}
+	return ">"
+}
+
+// active is the alert's own state at the last evaluation.
+func (j *judged) active(state string) string {
+	matchers := append([]matcher{equal("alertname", j.alertName())}, j.identity()...)
+	if state != "" {
+		matchers = append(matchers, equal("alertstate", state))
+	}
+	return fmt.Sprintf("max by (%s) (last_over_time(%s[%s]))",
+		list(j.by()), selector("ALERTS", matchers...), promDuration(j.interval*3/2))
+}
+
+func (j *judged) alertName() string { return j.Name + j.suffix }
+
+// breach is the alert's expression. Its value is in the unit that a person
+// reads.
+func (j *judged) breach() (string, error) {
+	enough, err := j.enough()
+	if err != nil {
+		return "", err
+	}
+	on := list(j.by())
+	over := j.recorded() + " " + j.operator() + " " + number(j.threshold)
+	if enough != "" {
+		over = fmt.Sprintf("%s\nand on (%s)\n  (%s)", over, on, enough)
+	}
+	terms := []string{over}
+	if j.clear != j.threshold {
+		// Between the two levels an alert goes on that was there already.
+		terms = append(terms, fmt.Sprintf("%s %s %s\nand on (%s)\n  %s",
+			j.recorded(), j.operator(), number(j.clear), on, j.active("firing")))
+	}
+	hang, err := j.hang()
+	if err != nil {
+		return "", err
+	}
+	if hang != "" {
+		terms = append(terms, hang)
+	}
+	hold, err := j.hold(enough)
+	if err != nil {
+		return "", err
+	}
+	terms = append(terms, hold...)
+	// The terms have different labels besides the group's.
+	worst := "max"
+	if j.Direction == views.LowerIsWorse {
+		worst = "min"
+	}
+	all := fmt.Sprintf("%s by (%s) (\n%s\n)", worst, on, indent(strings.Join(parenthesised(terms), "\nor\n")))
+	if j.factor != 1 {
+		all += " * " + number(j.factor)
+	}
+	return all, nil
+}
+
+// hold keeps an active alert through intervals that say neither yes nor no:
+// too few measurements, none for less than three intervals, none while calls
+// are in flight, or none at all where no_data is keep.
+func (j *judged) hold(enough string) ([]string, error) {
+	on := list(j.by())
+	decided := enough
+	if decided == "" {
+		decided = j.recorded()
+	}
+	terms := []string{fmt.Sprintf("last_over_time(%s[%s])\nand on (%s)\n  %s\nunless on (%s)\n  (%s)",
+		j.recorded(), promDuration(j.interval*5/2), on, j.active(""), on, decided)}
+	if j.NoData == views.NoDataKeep {
+		return append(terms, fmt.Sprintf("%s * %s\nunless on (%s)\n  %s",
+			j.active(""), number(j.threshold), on, j.recorded())), nil
+	}
+	calls, joined, err := j.inFlight("")
+	if err != nil || calls == "" {
+		return terms, err
+	}
+	return append(terms, fmt.Sprintf("%s * %s\nand on (%s)\n  (%s > 0)\nunless on (%s)\n  %s",
+		j.active("firing"), number(j.threshold), list(joined), calls, on, j.recorded())), nil
+}
+
+// silence is true of groups that were there within the hour and have reported
+// nothing for three intervals, while no call is in flight.
+func (j *judged) silence() (string, error) {
+	on := list(j.by())
+	expr := fmt.Sprintf("group by (%s) (last_over_time(%s[%s]))\nunless on (%s)\n  last_over_time(%s[%s])",
+		on, j.recorded(), promDuration(max(time.Hour, 10*j.interval)), on, j.recorded(), promDuration(j.interval*5/2))
+	calls, joined, err := j.inFlight("")
+	if err != nil || calls == "" {
+		return expr, err
+	}
+	return fmt.Sprintf("%s\nunless on (%s)\n  (%s > 0)", expr, list(joined), calls), nil
+}
+
+// excess is how much worse than the target the value is; "" if no share of the
+// target exists.
+func (j *judged) excess() string {
+	switch {
+	case math.IsNaN(j.target) || j.target == 0:
+		return ""
+	case j.Direction == views.LowerIsWorse:
+		return "1 - " + j.recorded() + " / " + number(j.target)
+	}
+	return j.recorded() + " / " + number(j.target) + " - 1"
+}
+
+func parenthesised(terms []string) []string {
+	out := make([]string, len(terms))
+	for i, t := range terms {
+		out[i] = "(\n" + indent(t) + "\n)"
+	}
+	return out
+}
+
+func indent(s string) string { return "  " + strings.ReplaceAll(s, "\n", "\n  ") }
