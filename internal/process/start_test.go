@@ -255,3 +255,13 @@ func TestConcurrentUse(t *testing.T) {
 
 // pass lets time go by in a bubble of testing/synctest.
 func pass(d time.Duration) { <-time.After(d) }
+
+// between checks that a figure lies between two readings of the same by
+// another way, one before and one after.
+func between(t *testing.T, got values, name string, before, after, slack float64) {
+	t.Helper()
+	v, ok := got[name]
+	if !ok || v < min(before, after)-slack || v > max(before, after)+slack {
+		t.Errorf("%s = %v, %t, want %v … %v, ± %v", name, v, ok, before, after, slack)
+	}
+}

@@ -75,16 +75,6 @@ func getrusage(t *testing.T) syscall.Rusage {
 	return r
 }
 
-// between checks that a figure lies between two readings of the same by
-// another way, one before and one after.
-func between(t *testing.T, got values, name string, before, after, slack float64) {
-	t.Helper()
-	v, ok := got[name]
-	if !ok || v < min(before, after)-slack || v > max(before, after)+slack {
-		t.Errorf("%s = %v, %t, want %v … %v, ± %v", name, v, ok, before, after, slack)
-	}
-}
-
 func TestAgreesWithTheOperatingSystem(t *testing.T) {
 	reader, _ := start(t)
 	var ballast [][]byte
