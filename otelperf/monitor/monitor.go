@@ -223,6 +223,10 @@ func reporter(s *settings, message string) func(error) {
 	}
 }
 
+// otlpBatch is how many data points go into one OTLP request. Receivers refuse
+// requests of more than 4 MiB, and a histogram with 64 buckets is about 1 KiB.
+const otlpBatch = 2000
+
 // readers makes one reader for each group of exporters that want the same data.
 // One of them, a cumulative one if there is, is judged.
 func (m *Monitor) readers(ctx context.Context, cfg *config.Config, s *settings, baselines []views.Baseline) ([]sdkmetric.Reader, error) {
@@ -231,11 +235,15 @@ func (m *Monitor) readers(ctx context.Context, cfg *config.Config, s *settings, 
 		return nil, err
 	}
 	for _, e := range all {
-		q := queue.New(e.Exporter,
+		options := []queue.Option{
 			queue.WithName(e.name),
 			queue.WithMaxBatches(cfg.Export.QueueSize),
-			queue.WithErrorHandler(reporter(s, "otelperf: exports")))
-		m.add(q)
+			queue.WithErrorHandler(reporter(s, "otelperf: exports")),
+		}
+		if e.name == "otlp" {
+			options = append(options, queue.WithBatchSize(otlpBatch))
+		}
+		m.add(queue.New(e.Exporter, options...))
 	}
 	if len(m.out) == 0 {
 		m.out = append(m.out, &fanout{})
