@@ -311,3 +311,42 @@ func TestRecordRefuses(t *testing.T) {
 		t.Error("a negative value is taken")
 	}
 }
+
+// The two files that the project was begun with, alone and together.
+func TestSampleFilesStart(t *testing.T) {
+	samples := func(names ...string) []string {
+		var paths []string
+		for _, n := range names {
+			p, err := filepath.Abs(filepath.Join("../../internal/config/testdata", n))
+			if err != nil {
+				t.Fatal(err)
+			}
+			paths = append(paths, p)
+		}
+		return paths
+	}
+	for _, files := range [][]string{
+		samples("monitoring_config.toml"),
+		samples("perf_monitor.toml"),
+		samples("monitoring_config.toml", "perf_monitor.toml"),
+		samples("perf_monitor.toml", "monitoring_config.toml"),
+	} {
+		t.Run(fmt.Sprint(len(files), filepath.Base(files[0])), func(t *testing.T) {
+			t.Chdir(t.TempDir())
+			mon := start(t, monitor.WithConfigFiles(files...))
+			record(t, mon, "search_ms", 1e6)
+			record(t, mon, "memory_mb", 1e6)
+			flush(t, mon)
+			search, _ := mon.Snapshot().Get("search_ms")
+			judged := strings.Contains(strings.Join(files, " "), "monitoring_config")
+			if firing := search.State == views.Firing; firing != judged {
+				t.Errorf("search_ms is %v", search.State)
+			}
+			_, err := os.Stat(filepath.Join("data", "logs", "performance_alerts.log"))
+			if inDirectory := len(files) == 2; (err == nil) != inDirectory {
+				t.Errorf("the alert log is in output.directory: %v", err)
+			}
+			shutdown(t, mon)
+		})
+	}
+}
