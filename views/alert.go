@@ -97,6 +97,10 @@ func (a Alert) ID() string {
 		b.WriteByte(',')
 		b.WriteString(quoted(string(kv.Key)))
 		b.WriteByte('=')
+		if kv.Value.Type() != attribute.STRING { // 1 and "1" are two groups
+			b.WriteString(kv.Value.Type().String())
+			b.WriteByte(':')
+		}
 		b.WriteString(strconv.Quote(kv.Value.String()))
 	}
 	return b.String()
@@ -219,7 +223,7 @@ type alertJSON struct {
 }
 
 type exemplarJSON struct {
-	Value   float64   `json:"value"`
+	Value   *float64  `json:"value"`
 	Time    time.Time `json:"time"`
 	TraceID string    `json:"trace_id"`
 	SpanID  string    `json:"span_id"`
@@ -229,11 +233,11 @@ type exemplarJSON struct {
 // not exist are null.
 func (a Alert) MarshalJSON() ([]byte, error) {
 	j := alertJSON{
-		Time: a.End, State: a.State, Name: a.Name, Severity: a.Severity, Message: a.String(),
+		Time: writable(a.End), State: a.State, Name: a.Name, Severity: a.Severity, Message: a.String(),
 		Metric: a.Metric, Statistic: a.Statistic,
 		Value: finite(a.Value), Target: finite(a.Target), Threshold: finite(a.Threshold),
 		Unit: a.Unit, Excess: finite(a.Excess), Direction: a.Direction.String(), Count: a.Count,
-		Start: a.Start, End: a.End, Since: a.Since, Reminder: a.Reminder, Reason: a.Reason,
+		Start: writable(a.Start), End: writable(a.End), Since: writable(a.Since), Reminder: a.Reminder, Reason: a.Reason,
 		Group: attributeMap(a.Group.ToSlice()), Labels: a.Labels, Annotations: a.Annotations,
 		Evidence: a.Evidence, ID: a.ID(),
 	}
@@ -242,10 +246,19 @@ func (a Alert) MarshalJSON() ([]byte, error) {
 	}
 	for _, e := range a.Exemplars {
 		j.Exemplars = append(j.Exemplars, exemplarJSON{
-			e.Value, e.Time, hex.EncodeToString(e.TraceID[:]), hex.EncodeToString(e.SpanID[:]),
+			finite(e.Value), writable(e.Time), hex.EncodeToString(e.TraceID[:]), hex.EncodeToString(e.SpanID[:]),
 		})
 	}
 	return json.Marshal(j)
+}
+
+// writable is t, or the zero time if JSON has no form for t: an alert must not
+// get lost for the clock of whoever measured.
+func writable(t time.Time) time.Time {
+	if y := t.Year(); y < 0 || y > 9999 {
+		return time.Time{}
+	}
+	return t
 }
 
 func finite(v float64) *float64 {

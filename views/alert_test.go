@@ -68,7 +68,7 @@ func TestAlertJSON(t *testing.T) {
 		`"interval_start":"2026-01-01T00:00:00Z","interval_end":"2026-01-01T00:01:00Z","since":"2026-01-01T00:01:00Z",` +
 		`"group":{"f":"[1,\"Infinity\"]","http.route":"/a","nan":"NaN"},"resource":{"service.name":"shop"},"labels":{"team":"search"},` +
 		`"exemplars":[{"value":150,"time":"2026-01-01T00:00:00Z","trace_id":"01020000000000000000000000000000","span_id":"0300000000000000"}],` +
-		`"id":"\"search_ms\",\"shop\",,f=\"[1,\\\"Infinity\\\"]\",http.route=\"/a\",nan=\"NaN\""}`
+		`"id":"\"search_ms\",\"shop\",,f=FLOAT64SLICE:\"[1,\\\"Infinity\\\"]\",http.route=\"/a\",nan=FLOAT64:\"NaN\""}`
 	if string(got) != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
@@ -101,6 +101,7 @@ func TestAlertIDsDiffer(t *testing.T) {
 		{Name: "a", Resource: on(name("s"))}, {Name: "a", Resource: on(instance("s"))},
 		{Name: "a", Resource: on(name("s"), instance("i"))}, {Name: "a", Resource: on(name("s"), instance("j"))},
 		{Name: "a", Resource: on(name(`s","i`))},
+		{Name: "a", Group: group("k", "1")}, {Name: "a", Group: attribute.NewSet(attribute.Int("k", 1))}, {Name: "a", Group: attribute.NewSet(attribute.Float64("k", 1))},
 		{Name: "a", Group: group("k", "v")}, {Name: "a", Group: group("k", `v",l="w`)},
 		{Name: "a", Group: group("k=\"v\",k", "v")},
 	} {

@@ -23,13 +23,13 @@ func (j *judge) reported() metricdata.ScopeMetrics {
 	var out metricdata.ScopeMetrics
 	scopes := map[instrumentation.Scope]bool{}
 	for _, sm := range j.out.ScopeMetrics {
+		if sm.Scope.Name != "github.com/otelperf/otelperf-go/views" {
+			continue
+		}
 		if scopes[sm.Scope] {
 			j.t.Errorf("the scope %v is there twice", sm.Scope)
 		}
 		scopes[sm.Scope] = true
-		if sm.Scope.Name != "github.com/otelperf/otelperf-go/views" {
-			continue
-		}
 		out = sm
 		names := map[string]bool{}
 		for _, m := range sm.Metrics {
@@ -37,10 +37,10 @@ func (j *judge) reported() metricdata.ScopeMetrics {
 				j.t.Errorf("the metric %s is there twice", m.Name)
 			}
 			names[m.Name] = true
-			series := map[string]bool{}
+			series := map[attribute.Distinct]bool{}
 			each(m.Data, func(attrs attribute.Set, start, end time.Time) {
-				if key := fmt.Sprint(attrs.ToSlice()); series[key] {
-					j.t.Errorf("%s has the series %s twice", m.Name, key)
+				if key := attrs.Equivalent(); series[key] {
+					j.t.Errorf("%s has the series %v twice", m.Name, attrs.ToSlice())
 				} else {
 					series[key] = true
 				}
