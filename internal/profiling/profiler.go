@@ -230,13 +230,22 @@ func (p *Profiler) Capture(ctx context.Context) (Profile, error) {
 	}
 	select { // who was taken in is answered
 	case profile, ok := <-answer:
-		if !ok {
-			return Profile{}, ErrBusy
-		}
-		return profile, nil
+		return answered(profile, ok)
 	case <-ctx.Done():
-		return Profile{}, ctx.Err()
+		select {
+		case profile, ok := <-answer: // both: the profile is there
+			return answered(profile, ok)
+		default:
+			return Profile{}, ctx.Err()
+		}
 	}
+}
+
+func answered(profile Profile, ok bool) (Profile, error) {
+	if !ok {
+		return Profile{}, ErrBusy
+	}
+	return profile, nil
 }
 
 // Last returns the last whole profile, and false if there is none yet.
