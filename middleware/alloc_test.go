@@ -63,7 +63,7 @@ func TestServerAllocations(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := httptest.NewRequest("POST", "/api/users", strings.NewReader("x"))
+			r := httptest.NewRequest(http.MethodPost, "/api/users", strings.NewReader("x"))
 			bare := handle(c.bare, r)
 			if got := handle(newMeter(t).server(c.opts...).Handler(c.h), r) - bare; got != c.want {
 				t.Errorf("%v allocations, want %v", got, c.want)
@@ -78,10 +78,10 @@ func TestClientAllocations(t *testing.T) {
 		opts []middleware.Option
 		want float64
 	}{
-		"header": {base: fixed{resp: &http.Response{StatusCode: 200, Body: http.NoBody}}, want: 0},
+		"header": {base: fixed{resp: &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}}, want: 0},
 		"error":  {base: fixed{err: errors.New("broken")}, want: 0},
 		"body end": {
-			base: fixed{resp: &http.Response{StatusCode: 200, Body: endless{}}},
+			base: fixed{resp: &http.Response{StatusCode: http.StatusOK, Body: endless{}}},
 			opts: []middleware.Option{middleware.WithBodyEnd()},
 			want: 1,
 		},
@@ -92,7 +92,7 @@ func TestClientAllocations(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r := httptest.NewRequest("GET", "http://example.com/", nil)
+			r := httptest.NewRequest(http.MethodGet, "http://example.com/", nil)
 			got := testing.AllocsPerRun(1000, func() {
 				if resp, err := tr.RoundTrip(r); err == nil {
 					body := resp.Body

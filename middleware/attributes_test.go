@@ -18,7 +18,7 @@ func TestMethods(t *testing.T) {
 		"get": "_OTHER", "Get": "_OTHER", "PROPFIND": "_OTHER", "_OTHER": "_OTHER", "GET2": "_OTHER",
 	} {
 		m := newMeter(t)
-		r := httptest.NewRequest("GET", "/", nil)
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.Method = method
 		m.server().Handler(http.HandlerFunc(nothing)).ServeHTTP(httptest.NewRecorder(), r)
 		wantAttrs(t, m.only(), "http.request.method="+want)
@@ -31,7 +31,7 @@ func TestKnownMethodsFromTheEnvironment(t *testing.T) {
 		"PROPFIND": "PROPFIND", "get": "get", "MKCOL": "MKCOL", "GET": "_OTHER", "QUERY": "_OTHER",
 	} {
 		m := newMeter(t)
-		r := httptest.NewRequest("GET", "/", nil)
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.Method = method
 		m.server().Handler(http.HandlerFunc(nothing)).ServeHTTP(httptest.NewRecorder(), r)
 		wantAttrs(t, m.only(), "http.request.method="+want)
@@ -54,7 +54,7 @@ func TestProtocol(t *testing.T) {
 		{1, 7, "", ""}, {9, 9, "", ""}, {0, 0, "", ""},
 	} {
 		m := newMeter(t)
-		r := httptest.NewRequest("GET", "/", nil)
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.ProtoMajor, r.ProtoMinor = c.major, c.minor
 		m.server().Handler(http.HandlerFunc(nothing)).ServeHTTP(httptest.NewRecorder(), r)
 		wantAttrs(t, m.only(), "network.protocol.name="+c.name, "network.protocol.version="+c.version)
@@ -90,7 +90,7 @@ func TestScheme(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			m := newMeter(t)
-			r := httptest.NewRequest("GET", "/", nil)
+			r := httptest.NewRequest(http.MethodGet, "/", nil)
 			r.RemoteAddr = "10.1.2.3:4567"
 			if c.remote != "" {
 				r.RemoteAddr = c.remote
@@ -128,7 +128,7 @@ func TestServerAddress(t *testing.T) {
 		{"[::::]::", "", ""},
 	} {
 		m := newMeter(t)
-		r := httptest.NewRequest("GET", "/", nil)
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.Host = c.host
 		m.server(names).Handler(http.HandlerFunc(nothing)).ServeHTTP(httptest.NewRecorder(), r)
 		wantAttrs(t, m.only(), "server.address="+c.address, "server.port="+c.port)

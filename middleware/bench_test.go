@@ -54,7 +54,7 @@ func BenchmarkServer(b *testing.B) {
 		}
 		h := mw.Handler(middleware.Route(leaf))
 		b.Run(name, func(b *testing.B) {
-			r, w := httptest.NewRequest("GET", "/users/7", nil), discard{make(http.Header)}
+			r, w := httptest.NewRequest(http.MethodGet, "/users/7", nil), discard{make(http.Header)}
 			b.ReportAllocs()
 			for b.Loop() {
 				r.Pattern = ""
@@ -64,7 +64,7 @@ func BenchmarkServer(b *testing.B) {
 		b.Run(name+"-parallel", func(b *testing.B) {
 			b.ReportAllocs()
 			b.RunParallel(func(pb *testing.PB) {
-				r, w := httptest.NewRequest("GET", "/users/7", nil), discard{make(http.Header)}
+				r, w := httptest.NewRequest(http.MethodGet, "/users/7", nil), discard{make(http.Header)}
 				for pb.Next() {
 					r.Pattern = ""
 					h.ServeHTTP(w, r)
@@ -76,12 +76,12 @@ func BenchmarkServer(b *testing.B) {
 
 func BenchmarkClient(b *testing.B) {
 	for name, mp := range providers(b) {
-		tr, err := middleware.NewTransport(fixed{resp: &http.Response{StatusCode: 200, Body: http.NoBody}}, middleware.WithMeterProvider(mp))
+		tr, err := middleware.NewTransport(fixed{resp: &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}}, middleware.WithMeterProvider(mp))
 		if err != nil {
 			b.Fatal(err)
 		}
 		b.Run(name, func(b *testing.B) {
-			r := httptest.NewRequest("GET", "http://example.com/", nil)
+			r := httptest.NewRequest(http.MethodGet, "http://example.com/", nil)
 			b.ReportAllocs()
 			for b.Loop() {
 				resp, err := tr.RoundTrip(r)

@@ -153,7 +153,7 @@ func TestBoundClient(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tr.RoundTrip(httptest.NewRequest("GET", "http://example.com/", nil)); err != nil {
+	if _, err := tr.RoundTrip(httptest.NewRequest(http.MethodGet, "http://example.com/", nil)); err != nil {
 		t.Fatal(err)
 	}
 	want := "http.client.request.duration bound to http.request.method=GET http.response.status_code=200 " +

@@ -31,7 +31,7 @@ func lateRequest(t *testing.T) *http.Request {
 // TestErrorType states for each way that a request can end what it is recorded
 // as.
 func TestErrorType(t *testing.T) {
-	fine := func() *http.Request { return httptest.NewRequest("GET", "/", nil) }
+	fine := func() *http.Request { return httptest.NewRequest(http.MethodGet, "/", nil) }
 	late := func() *http.Request { return lateRequest(t) }
 	status := func(code int) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }
@@ -64,11 +64,11 @@ func TestErrorType(t *testing.T) {
 		{"deadline passed, answered late", late, status(200), "200", "context.DeadlineExceeded"},
 		{"panic", fine, func(http.ResponseWriter, *http.Request) { panic("x") }, "", "panic"},
 		{"panic after the header", fine, func(w http.ResponseWriter, _ *http.Request) {
-			w.WriteHeader(201)
+			w.WriteHeader(http.StatusCreated)
 			panic("x")
 		}, "201", "panic"},
 		{"panic after a server error", fine, func(w http.ResponseWriter, _ *http.Request) {
-			w.WriteHeader(500)
+			w.WriteHeader(http.StatusInternalServerError)
 			panic("x")
 		}, "500", "panic"},
 		{"abort", fine, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "", "panic"},
@@ -86,18 +86,18 @@ func TestErrorType(t *testing.T) {
 		}, "", "panic"},
 		{"Goexit", fine, func(http.ResponseWriter, *http.Request) { runtime.Goexit() }, "", "goexit"},
 		{"Goexit after the header", fine, func(w http.ResponseWriter, _ *http.Request) {
-			w.WriteHeader(204)
+			w.WriteHeader(http.StatusNoContent)
 			runtime.Goexit()
 		}, "204", "goexit"},
 		{"superfluous header", fine, func(w http.ResponseWriter, _ *http.Request) {
-			w.WriteHeader(202)
-			w.WriteHeader(500)
+			w.WriteHeader(http.StatusAccepted)
+			w.WriteHeader(http.StatusInternalServerError)
 		}, "202", ""},
 		{"early hints", fine, func(w http.ResponseWriter, _ *http.Request) {
-			w.WriteHeader(100)
-			w.WriteHeader(102)
-			w.WriteHeader(103)
-			w.WriteHeader(206)
+			w.WriteHeader(http.StatusContinue)
+			w.WriteHeader(http.StatusProcessing)
+			w.WriteHeader(http.StatusEarlyHints)
+			w.WriteHeader(http.StatusPartialContent)
 		}, "206", ""},
 		{"early hints alone", fine, status(103), "200", ""},
 		{"the handler timed out", fine, func(w http.ResponseWriter, _ *http.Request) { failingWrite(w) }, "200", "timeout"},
@@ -186,7 +186,7 @@ func TestTimeoutHandlerInside(t *testing.T) {
 // TestTimeoutHandlerPassesAnErrorOn has a handler that answers 503 in time.
 func TestTimeoutHandlerPassesAnErrorOn(t *testing.T) {
 	m := newMeter(t)
-	busy := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "busy", 503) })
+	busy := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "busy", http.StatusServiceUnavailable) })
 	serve(m.server().Handler(http.TimeoutHandler(busy, time.Hour, "too slow")), "GET", "/")
 	wantAttrs(t, m.only(), "http.response.status_code=503", "error.type=503")
 }
@@ -208,7 +208,7 @@ func TestTimeoutHandlerOutside(t *testing.T) {
 		"writes": func(w http.ResponseWriter, r *http.Request) {
 			<-r.Context().Done()
 			pass(time.Second) // in a synctest bubble: until TimeoutHandler has answered
-			if _, err := io.WriteString(w, "late"); err != http.ErrHandlerTimeout {
+			if _, err := io.WriteString(w, "late"); !errors.Is(err, http.ErrHandlerTimeout) {
 				panic(err)
 			}
 		},

@@ -32,7 +32,7 @@ func TestAddAttributes(t *testing.T) {
 		}
 	})))
 	for range 3 {
-		r := httptest.NewRequest("GET", "/", nil)
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.Header.Set("X-Tier", "gold")
 		h.ServeHTTP(httptest.NewRecorder(), r)
 	}
@@ -97,7 +97,7 @@ func TestAttributesMakeBoundedSeries(t *testing.T) {
 	h := m.server(middleware.WithSeriesLimit(10)).Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		middleware.AddAttributes(w, attribute.String("user", r.URL.Path))
 		if r.URL.Path > "/50" {
-			w.WriteHeader(500)
+			w.WriteHeader(http.StatusInternalServerError)
 		}
 	}))
 	for i := range 90 {

@@ -117,7 +117,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		inner = withResponse(r, rw)
 	}
 	completed := false
-	defer func() {
+	defer func() { //nolint:contextcheck // the request's own context is what is recorded with
 		if inner != r {
 			handBack(r, inner)
 		}

@@ -142,7 +142,7 @@ func TestWithoutOptionsTheGlobalProviderIsUsed(t *testing.T) {
 
 func TestRequestIsNotReplaced(t *testing.T) {
 	m := newMeter(t)
-	r := httptest.NewRequest("GET", "/", nil)
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	r = r.WithContext(context.WithValue(r.Context(), meter{}, 1))
 	m.server().Handler(http.HandlerFunc(func(_ http.ResponseWriter, got *http.Request) {
 		if got != r {

@@ -3,6 +3,7 @@ package middleware
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -214,7 +215,7 @@ func (rw *response) wrote(n int64, err error) {
 
 // writeFailed tells a timeout from a client that is gone.
 func (rw *response) writeFailed(err error) {
-	if err == http.ErrHandlerTimeout || isTimeout(err) {
+	if errors.Is(err, http.ErrHandlerTimeout) || isTimeout(err) {
 		rw.failed = true
 	}
 }

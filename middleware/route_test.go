@@ -176,7 +176,7 @@ func TestRouteFunction(t *testing.T) {
 	m := newMeter(t)
 	mw := m.server(middleware.WithRoute(func(r *http.Request) string { return r.Header.Get("X-Route") }))
 	h := mw.Handler(middleware.Route(muxOf("/users/{id}", http.HandlerFunc(nothing))))
-	r := httptest.NewRequest("GET", "/users/7", nil)
+	r := httptest.NewRequest(http.MethodGet, "/users/7", nil)
 	r.Header.Set("X-Route", "/members/{id}")
 	h.ServeHTTP(httptest.NewRecorder(), r)
 	wantAttrs(t, m.only(), "http.route=/members/{id}")

@@ -61,7 +61,7 @@ func (k kind) start(t *testing.T, h http.Handler) (*httptest.Server, *http.Clien
 		s.Start()
 	}
 	t.Cleanup(s.Close)
-	tr := &http.Transport{Protocols: &k.protocols, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // the test server's own certificate
+	tr := &http.Transport{Protocols: &k.protocols, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
 	t.Cleanup(tr.CloseIdleConnections)
 	return s, &http.Client{Transport: tr}, logged
 }
@@ -131,13 +131,13 @@ func TestRealServers(t *testing.T) {
 			t.Error(err)
 		}
 		w.Header().Set("Trailer", "X-Sum")
-		w.WriteHeader(201)
+		w.WriteHeader(http.StatusCreated)
 		w.Write(bytes.ToUpper(b))
 		w.Header().Set("X-Sum", "6")
 		w.Header().Set(http.TrailerPrefix+"X-Late", "yes")
 	}, []middleware.Option{middleware.WithBodySizes()}, func(t *testing.T, m *meter, url string, c *http.Client, finish func() map[string]string) {
 		resp, body := do(t, c, "PUT", url+"/x", strings.NewReader("sesame"))
-		if body != "SESAME" || resp.StatusCode != 201 {
+		if body != "SESAME" || resp.StatusCode != http.StatusCreated {
 			t.Errorf("got %d %q", resp.StatusCode, body)
 		}
 		if resp.Trailer.Get("X-Sum") != "6" || resp.Trailer.Get("X-Late") != "yes" {
@@ -175,7 +175,7 @@ func TestEarlyHints(t *testing.T) {
 		w.WriteHeader(http.StatusNotFound)
 	}, nil, func(t *testing.T, m *meter, url string, c *http.Client, finish func() map[string]string) {
 		var hints []int
-		r, err := http.NewRequest("GET", url+"/x", nil)
+		r, err := http.NewRequest(http.MethodGet, url+"/x", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -190,7 +190,7 @@ func TestEarlyHints(t *testing.T) {
 			t.Fatal(err)
 		}
 		resp.Body.Close()
-		if fmt.Sprint(hints) != "[103 102]" || resp.StatusCode != 404 {
+		if fmt.Sprint(hints) != "[103 102]" || resp.StatusCode != http.StatusNotFound {
 			t.Errorf("got %v, then %d", hints, resp.StatusCode)
 		}
 		wantAttrs(t, finish(), "http.response.status_code=404", "error.type=")
@@ -248,7 +248,7 @@ func TestMultipartFilesAreRemoved(t *testing.T) {
 				}
 				part.Write(make([]byte, 1<<16))
 				w.Close()
-				r, err := http.NewRequest("POST", url+"/x", &b)
+				r, err := http.NewRequest(http.MethodPost, url+"/x", &b)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -317,7 +317,7 @@ func TestClientThatLeaves(t *testing.T) {
 				<-entered
 				cancel()
 			}()
-			r, err := http.NewRequestWithContext(ctx, "GET", s.URL, nil)
+			r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -360,7 +360,7 @@ func TestRawHTTP(t *testing.T) {
 			m := newMeter(t)
 			s := httptest.NewServer(m.server(middleware.WithBodySizes()).Handler(http.HandlerFunc(
 				func(w http.ResponseWriter, r *http.Request) {
-					if r.Method == "PUT" {
+					if r.Method == http.MethodPut {
 						w.WriteHeader(http.StatusExpectationFailed)
 						return
 					}
@@ -402,12 +402,12 @@ func TestSuperfluousHeaderReachesTheServer(t *testing.T) {
 	m := newMeter(t)
 	k := kinds()[0]
 	s, c, logged := k.start(t, m.server().Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.WriteHeader(202)
-		w.WriteHeader(500)
+		w.WriteHeader(http.StatusAccepted)
+		w.WriteHeader(http.StatusInternalServerError)
 	})))
 	resp, _ := do(t, c, "GET", s.URL, nil)
 	s.Close()
-	if resp.StatusCode != 202 || !strings.Contains(logged.String(), "superfluous response.WriteHeader call") {
+	if resp.StatusCode != http.StatusAccepted || !strings.Contains(logged.String(), "superfluous response.WriteHeader call") {
 		t.Errorf("got %d, the server logged %q", resp.StatusCode, logged)
 	}
 	wantAttrs(t, m.only(), "http.response.status_code=202", "error.type=")

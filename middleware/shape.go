@@ -19,8 +19,6 @@ const (
 	shapeReaderFrom
 	shapeCloseNotifier
 	shapeStringWriter
-
-	shapes = 1 << iota
 )
 
 func shapeOf(w http.ResponseWriter) (s shape) {

@@ -120,7 +120,7 @@ func TestEveryCombinationOfInterfaces(t *testing.T) {
 			}
 			useAll(t, i, wrapped, p)
 		}))
-		r, err := http.NewRequest("GET", "/", nil)
+		r, err := http.NewRequest(http.MethodGet, "/", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -142,21 +142,21 @@ func useAll(t *testing.T, combination int, w http.ResponseWriter, p *plain) {
 			t.Errorf("combination %#x: %q arrived, want %q", combination, got, call)
 		}
 	}
-	expect("WriteHeader 201", func() { w.WriteHeader(201) })
+	expect("WriteHeader 201", func() { w.WriteHeader(http.StatusCreated) })
 	expect("Write", func() { w.Write([]byte("x")) })
 	if x, ok := w.(http.Flusher); ok {
 		expect("Flush", x.Flush)
 	}
 	if x, ok := w.(interface{ FlushError() error }); ok {
 		expect("FlushError", func() {
-			if err := x.FlushError(); err != errPart {
+			if err := x.FlushError(); !errors.Is(err, errPart) {
 				t.Error(err)
 			}
 		})
 	}
 	if x, ok := w.(http.Pusher); ok {
 		expect("Push /style.css", func() {
-			if err := x.Push("/style.css", nil); err != errPart {
+			if err := x.Push("/style.css", nil); !errors.Is(err, errPart) {
 				t.Error(err)
 			}
 		})
@@ -204,7 +204,7 @@ func TestHijackBehindAHidingWriter(t *testing.T) {
 				t.Errorf("combination %#x: %v", i, err)
 			}
 		}))
-		r, err := http.NewRequest("GET", "/", nil)
+		r, err := http.NewRequest(http.MethodGet, "/", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -227,7 +227,7 @@ func TestFlushBehindAHidingWriter(t *testing.T) {
 			err := http.NewResponseController(w).Flush()
 			switch {
 			case i&2 != 0:
-				if err != errPart {
+				if !errors.Is(err, errPart) {
 					t.Errorf("combination %#x: %v, want FlushError's error", i, err)
 				}
 			case (err == nil) != (i&1 != 0):
@@ -239,7 +239,7 @@ func TestFlushBehindAHidingWriter(t *testing.T) {
 				}
 			}
 		}))
-		r, err := http.NewRequest("GET", "/", nil)
+		r, err := http.NewRequest(http.MethodGet, "/", nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -25,7 +25,7 @@ func TestStreams(t *testing.T) {
 	header := func(contentType string) func(http.ResponseWriter) {
 		return func(w http.ResponseWriter) {
 			w.Header().Set("Content-Type", contentType)
-			w.WriteHeader(200)
+			w.WriteHeader(http.StatusOK)
 		}
 	}
 	for name, c := range map[string]struct {
@@ -45,31 +45,31 @@ func TestStreams(t *testing.T) {
 			w.Header().Set("Content-Type", "text/event-stream")
 			w.(http.Flusher).Flush()
 		}, true, "200"},
-		"switching protocols": {func(w http.ResponseWriter) { w.WriteHeader(101) }, true, "101"},
+		"switching protocols": {func(w http.ResponseWriter) { w.WriteHeader(http.StatusSwitchingProtocols) }, true, "101"},
 		"hijacked":            {func(w http.ResponseWriter) { w.(http.Hijacker).Hijack() }, true, ""},
 		"101, then hijacked": {func(w http.ResponseWriter) {
-			w.WriteHeader(101)
+			w.WriteHeader(http.StatusSwitchingProtocols)
 			w.(http.Hijacker).Hijack()
 		}, true, "101"},
 		"marked before the header": {func(w http.ResponseWriter) {
 			if !middleware.Stream(w) {
 				t.Error("no middleware found")
 			}
-			w.WriteHeader(206)
+			w.WriteHeader(http.StatusPartialContent)
 		}, true, "206"},
 		"marked after the header": {func(w http.ResponseWriter) {
-			w.WriteHeader(206)
+			w.WriteHeader(http.StatusPartialContent)
 			middleware.Stream(w)
 		}, true, "206"},
 		"marked, and nothing sent": {func(w http.ResponseWriter) { middleware.Stream(w) }, false, "200"},
 		"marked twice": {func(w http.ResponseWriter) {
 			middleware.Stream(w)
-			w.WriteHeader(200)
+			w.WriteHeader(http.StatusOK)
 			middleware.Stream(w)
 		}, true, "200"},
 		"failed": {func(w http.ResponseWriter) {
 			w.Header().Set("Content-Type", "text/event-stream")
-			http.Error(w, "no", 500) // replaces the type
+			http.Error(w, "no", http.StatusInternalServerError) // replaces the type
 		}, false, "500"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -94,7 +94,7 @@ func TestStreams(t *testing.T) {
 					pass(time.Hour)
 				}))
 				rec := &hijackable{ResponseRecorder: httptest.NewRecorder()}
-				h.ServeHTTP(rec, httptest.NewRequest("GET", "/", nil))
+				h.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/", nil))
 				want := 3601.0
 				if c.stream {
 					want = 1
@@ -127,7 +127,7 @@ func TestStreamWithoutMiddleware(t *testing.T) {
 func TestPanicOfAStream(t *testing.T) {
 	m := newMeter(t)
 	h := m.server().Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.WriteHeader(101)
+		w.WriteHeader(http.StatusSwitchingProtocols)
 		panic("boom")
 	}))
 	func() {
@@ -189,7 +189,7 @@ func TestUpgradeThroughAProxy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if resp.StatusCode != 101 {
+	if resp.StatusCode != http.StatusSwitchingProtocols {
 		t.Fatalf("got %d", resp.StatusCode)
 	}
 	fmt.Fprint(conn, "hello\n")

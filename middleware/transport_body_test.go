@@ -101,7 +101,7 @@ func TestBodyThatBreaks(t *testing.T) {
 		if e != nil {
 			t.Fatal(e)
 		}
-		if _, e := resp.Body.Read(make([]byte, 1)); e != err {
+		if _, e := resp.Body.Read(make([]byte, 1)); !errors.Is(e, err) {
 			t.Errorf("got %v, want %v", e, err)
 		}
 		wantAttrs(t, m.call(), "error.type="+want, "http.response.status_code=200")
@@ -141,7 +141,7 @@ func TestStreamsOfAClientEndWithTheHeader(t *testing.T) {
 	m := newMeter(t)
 	b := body()
 	events := tripper(func(r *http.Request) (*http.Response, error) {
-		return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"text/event-stream"}}, Body: b, Request: r}, nil
+		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"text/event-stream"}}, Body: b, Request: r}, nil
 	})
 	resp, err := get(t, m.transport(events, middleware.WithBodyEnd()), "http://example.com/")
 	if err != nil {
@@ -163,7 +163,7 @@ func TestRequestIsLeftAlone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m := newMeter(t)
 			b := &closing{Reader: strings.NewReader("hello")}
-			r, err := http.NewRequest("POST", s.URL+"/x", b)
+			r, err := http.NewRequest(http.MethodPost, s.URL+"/x", b)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -232,7 +232,7 @@ func TestRequestSize(t *testing.T) {
 				}
 				return answer(200, http.NoBody)(r)
 			}), middleware.WithBodySizes())
-			r, err := http.NewRequest("POST", "http://example.com/", body())
+			r, err := http.NewRequest(http.MethodPost, "http://example.com/", body())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -259,7 +259,7 @@ func TestPhases(t *testing.T) {
 				GotFirstResponseByte: func() { traced++ },
 			})
 			for range 2 {
-				r, err := http.NewRequestWithContext(ctx, "GET", target, nil)
+				r, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 				if err != nil {
 					t.Fatal(err)
 				}

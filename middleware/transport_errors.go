@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// wsaConnectionRefused is how Windows says that a connection was refused.
-const wsaConnectionRefused = syscall.Errno(10061)
+// errRefusedOnWindows is how Windows says that a connection was refused.
+const errRefusedOnWindows = syscall.Errno(10061)
 
 // faultOf names the error of a client's request. What the caller did comes
 // first: a dial that ended because the caller's context did is not a timeout of
@@ -33,7 +33,7 @@ func faultOf(req *http.Request, err error) fault {
 		return faultDNS
 	case isTimeout(err):
 		return faultTimeout
-	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, wsaConnectionRefused):
+	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, errRefusedOnWindows):
 		return faultRefused
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return faultReset

@@ -2,6 +2,7 @@ package middleware_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -66,7 +67,7 @@ func answer(status int, body io.ReadCloser) tripper {
 
 func get(t testing.TB, rt http.RoundTripper, target string) (*http.Response, error) {
 	t.Helper()
-	r, err := http.NewRequest("GET", target, nil)
+	r, err := http.NewRequest(http.MethodGet, target, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -232,7 +233,7 @@ func TestClientErrors(t *testing.T) {
 			TLSClientConfig: &tls.Config{RootCAs: secure.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs, ServerName: "other.invalid"}}}},
 		{name: "TLS to plain", url: strings.Replace(slow.URL, "http:", "https:", 1), want: "tls_error"},
 		{name: "alert", url: secure.URL, want: "tls_error", client: http.Client{Transport: &http.Transport{
-			TLSClientConfig: &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"none"}}}}}, //nolint:gosec // must fail anyway
+			TLSClientConfig: &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"none"}}}}},
 		{name: "reset", url: slow.URL + "/reset", want: "connection_reset"},
 		{name: "end of file", url: slow.URL + "/eof", want: "unexpected_eof"},
 		{name: "cancelled", ctx: canceled, url: slow.URL, want: "canceled"},
@@ -251,10 +252,7 @@ func TestClientErrors(t *testing.T) {
 			}
 			c.client.Transport = m.transport(base)
 			defer c.client.CloseIdleConnections()
-			if c.ctx == nil {
-				c.ctx = ctx
-			}
-			r, err := http.NewRequestWithContext(c.ctx, "GET", c.url, nil)
+			r, err := http.NewRequestWithContext(cmp.Or(c.ctx, ctx), http.MethodGet, c.url, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -273,7 +271,7 @@ func TestClientErrors(t *testing.T) {
 // TestClientCancelChannel has the older way to cancel a request.
 func TestClientCancelChannel(t *testing.T) {
 	m := newMeter(t)
-	r := httptest.NewRequest("GET", "http://example.com/", nil)
+	r := httptest.NewRequest(http.MethodGet, "http://example.com/", nil)
 	cancel := make(chan struct{})
 	close(cancel)
 	r.Cancel = cancel //nolint:staticcheck // still supported
@@ -307,7 +305,7 @@ func TestURLTemplate(t *testing.T) {
 	tr := m.transport(answer(200, http.NoBody), middleware.WithRouteLimit(2),
 		middleware.WithURLTemplate(func(r *http.Request) string { return r.Header.Get("X-Template") }))
 	for _, template := range []string{"", "/users/{id}", "/users/{id}", "/users", "/3", "/4"} {
-		r := httptest.NewRequest("GET", "http://example.com/", nil)
+		r := httptest.NewRequest(http.MethodGet, "http://example.com/", nil)
 		r.Header.Set("X-Template", template)
 		if _, err := tr.RoundTrip(r); err != nil {
 			t.Fatal(err)
@@ -332,7 +330,7 @@ func TestClientHostsAreBounded(t *testing.T) {
 	tr := m.transport(answer(200, http.NoBody))
 	for i := range 10_000 {
 		target := &url.URL{Scheme: "http", Host: fmt.Sprintf("host%d.example:%d", i, i%60_000+1)}
-		resp, err := tr.RoundTrip(&http.Request{Method: "GET", URL: target})
+		resp, err := tr.RoundTrip(&http.Request{Method: http.MethodGet, URL: target})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -54,7 +54,7 @@ func (c *canned) RoundTrip(*http.Request) (*http.Response, error) {
 
 func newCanned() *canned {
 	return &canned{http.Response{
-		StatusCode: 200, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: make(http.Header), Body: http.NoBody,
 	}}
 }

@@ -74,7 +74,7 @@ func TestLoad(t *testing.T) {
 	}
 	for range 2 {
 		wg.Go(func() {
-			n := hangUp(t, ctx, s.URL+"/big")
+			n := hangUp(ctx, t, s.URL+"/big")
 			mu.Lock()
 			defer mu.Unlock()
 			rude += n
@@ -130,10 +130,10 @@ func attack(t *testing.T, url string, length time.Duration, keepAlive bool) uint
 
 // hangUp asks for a big response and closes the connection after a bit of it,
 // again and again.
-func hangUp(t *testing.T, ctx context.Context, url string) (n uint64) {
+func hangUp(ctx context.Context, t *testing.T, url string) (n uint64) {
 	c := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	for ctx.Err() == nil {
-		r, err := http.NewRequest("GET", url, nil)
+		r, err := http.NewRequest(http.MethodGet, url, nil)
 		if err != nil {
 			t.Error(err)
 			return n

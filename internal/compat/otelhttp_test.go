@@ -36,7 +36,7 @@ func TestOtelhttpOutside(t *testing.T) {
 	mw, reader := measured(t)
 	tracing, spans := traced(t)
 	h := tracing(mw.Handler(middleware.Route(muxOf("GET /users/{id}", ok))))
-	request(h, "GET", "/users/7")
+	get(h, "/users/7")
 	wantRoutes(t, reader, map[string]uint64{"GET /users/{id} 204": 1})
 	wantExemplar(t, points(t, reader, duration)[0].Exemplars, spans.Ended()[0].SpanContext())
 }
@@ -58,13 +58,13 @@ func wantExemplar(t *testing.T, exemplars []metricdata.Exemplar[float64], span t
 func TestOtelhttpInside(t *testing.T) {
 	mw, reader := measured(t)
 	tracing, spans := traced(t)
-	request(mw.Handler(tracing(middleware.Route(muxOf("GET /users/{id}", ok)))), "GET", "/users/7")
+	get(mw.Handler(tracing(middleware.Route(muxOf("GET /users/{id}", ok)))), "/users/7")
 	wantRoutes(t, reader, map[string]uint64{"GET /users/{id} 204": 1})
 	wantExemplar(t, points(t, reader, duration)[0].Exemplars, spans.Ended()[0].SpanContext())
 
 	mw, reader = measured(t)
 	tracing, _ = traced(t)
-	request(mw.Handler(tracing(muxOf("GET /users/{id}", ok))), "GET", "/users/7")
+	get(mw.Handler(tracing(muxOf("GET /users/{id}", ok))), "/users/7")
 	if e := points(t, reader, duration)[0].Exemplars; len(e) != 0 {
 		t.Errorf("exemplars %v", e)
 	}
@@ -81,7 +81,7 @@ func TestOtelhttpInsideKeepsPanics(t *testing.T) {
 				t.Errorf("recovered %v", v)
 			}
 		}()
-		request(h, "GET", "/")
+		get(h, "/")
 	}()
 	p := points(t, reader, duration)
 	if v, _ := p[0].Attributes.Value("error.type"); len(p) != 1 || v.AsString() != "panic" {
@@ -98,7 +98,7 @@ func TestOtelhttpClient(t *testing.T) {
 		spans := tracetest.NewSpanRecorder()
 		tp := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans))
 		opts := []otelhttp.Option{otelhttp.WithTracerProvider(tp), otelhttp.WithMeterProvider(noop.NewMeterProvider())}
-		var rt http.RoundTripper = s.Client().Transport
+		var rt = s.Client().Transport
 		if !outside {
 			rt = otelhttp.NewTransport(rt, opts...)
 		}

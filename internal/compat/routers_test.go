@@ -12,8 +12,8 @@ import (
 	"github.com/otelperf/otelperf-go/middleware"
 )
 
-func request(h http.Handler, method, target string) {
-	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(method, target, nil))
+func get(h http.Handler, target string) {
+	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, target, nil))
 }
 
 // TestChi uses chi's own context: a router within a router and a mounted one
@@ -34,11 +34,11 @@ func TestChi(t *testing.T) {
 	sub := chi.NewRouter()
 	sub.Get("/{name:[a-z]+}", ok)
 	r.Mount("/files", sub)
-	request(r, "GET", "/users/7")
-	request(r, "GET", "/users/8")
-	request(r, "GET", "/api/orders/9")
-	request(r, "GET", "/files/readme")
-	request(r, "GET", "/nowhere")
+	get(r, "/users/7")
+	get(r, "/users/8")
+	get(r, "/api/orders/9")
+	get(r, "/files/readme")
+	get(r, "/nowhere")
 	wantRoutes(t, reader, map[string]uint64{
 		"GET /users/{id} 204":          2,
 		"GET /api/orders/{order} 204":  1,
@@ -54,7 +54,7 @@ func TestChiSetsThePattern(t *testing.T) {
 	r := chi.NewRouter()
 	r.Use(mw.Handler)
 	r.Get("/users/{id}", ok)
-	request(r, "GET", "/users/7")
+	get(r, "/users/7")
 	wantRoutes(t, reader, map[string]uint64{"GET /users/{id} 204": 1})
 }
 
@@ -71,8 +71,8 @@ func TestGorillaMux(t *testing.T) {
 	r.Use(mw.Handler)
 	r.HandleFunc("/users/{id:[0-9]+}", ok).Methods("GET")
 	r.PathPrefix("/api").Subrouter().HandleFunc("/orders/{order}", ok)
-	request(r, "GET", "/users/7")
-	request(r, "GET", "/api/orders/9")
+	get(r, "/users/7")
+	get(r, "/api/orders/9")
 	wantRoutes(t, reader, map[string]uint64{
 		"GET /users/{id:[0-9]+} 204":  1,
 		"GET /api/orders/{order} 204": 1,
