@@ -1,0 +1,327 @@
+// Package distribution does the arithmetic of histograms: what one interval
+// added to a cumulative one, the sum of several series, and the statistics of
+// the result. It knows no clock, no attributes and no baselines.
+//
+// The buffers of a Distribution are reused, so that a steady state of
+// unchanging bounds allocates nothing. A Distribution is not safe for
+// concurrent use.
+package distribution
+
+import (
+	"errors"
+	"math"
+	"slices"
+
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+)
+
+// Kind says which buckets a Distribution has.
+type Kind uint8
+
+const (
+	// Plain has no buckets: only a count and a sum.
+	Plain Kind = iota
+	// Explicit has buckets between stated bounds.
+	Explicit
+	// Exponential has buckets whose bounds are powers of a base.
+	Exponential
+	// Mixed is the sum of kinds that do not go together: only count, sum and
+	// extremes are left.
+	Mixed
+)
+
+// Errors of a point that no statistic can be trusted with.
+var (
+	errBuckets = errors.New("the buckets do not fit the bounds")
+	errBounds  = errors.New("the bounds are not in rising order")
+	errCount   = errors.New("the buckets do not add up to the count")
+	errSum     = errors.New("the sum is not a number")
+	errScale   = errors.New("the scale, an offset or the zero threshold is out of range")
+)
+
+// A Distribution is a set of measurements, summed up.
+type Distribution struct {
+	Count uint64
+	Sum   float64
+
+	// Lo and Hi bound every measurement: lo ≤ x ≤ hi. They are NaN where
+	// nothing is known, and tight where they come from a recorded extreme.
+	Lo, Hi float64
+
+	Kind Kind
+
+	// Explicit buckets: counts[i] is of (bounds[i-1], bounds[i]].
+	bounds []float64
+	counts []uint64
+
+	// Exponential buckets.
+	scale         int32
+	zeroCount     uint64
+	zeroThreshold float64
+	pos, neg      span
+
+	scratch []float64
+}
+
+// span is a run of exponential buckets: counts[i] is of (b^(offset+i), b^(offset+i+1)].
+type span struct {
+	offset int32
+	counts []uint64
+}
+
+// Reset empties d and keeps its buffers.
+func (d *Distribution) Reset() {
+	d.Count, d.Sum = 0, 0
+	d.Lo, d.Hi = math.NaN(), math.NaN()
+	d.Kind = Plain
+	d.bounds, d.counts = d.bounds[:0], d.counts[:0]
+	d.scale, d.zeroCount, d.zeroThreshold = 0, 0, 0
+	d.pos.offset, d.pos.counts = 0, d.pos.counts[:0]
+	d.neg.offset, d.neg.counts = 0, d.neg.counts[:0]
+}
+
+// LoadPlain makes d a count and a sum.
+func (d *Distribution) LoadPlain(count uint64, sum float64) error {
+	d.Reset()
+	d.Count, d.Sum = count, sum
+	if math.IsNaN(sum) {
+		return errSum
+	}
+	return nil
+}
+
+// LoadExplicit makes d a copy of p's data, or says why p cannot be used.
+func LoadExplicit[N int64 | float64](d *Distribution, p *metricdata.HistogramDataPoint[N]) error {
+	d.Reset()
+	d.Count, d.Sum = p.Count, float64(p.Sum)
+	d.Lo, d.Hi = extreme(p.Min), extreme(p.Max)
+	if math.IsNaN(d.Sum) {
+		return errSum
+	}
+	if len(p.BucketCounts) == 0 {
+		return nil
+	}
+	if len(p.BucketCounts) != len(p.Bounds)+1 {
+		return errBuckets
+	}
+	for i, b := range p.Bounds {
+		if math.IsNaN(b) || math.IsInf(b, -1) || i > 0 && b <= p.Bounds[i-1] {
+			return errBounds
+		}
+	}
+	if !addsUp(p.Count, p.BucketCounts) {
+		return errCount
+	}
+	d.Kind = Explicit
+	d.bounds = append(d.bounds, p.Bounds...)
+	d.counts = append(d.counts, p.BucketCounts...)
+	if n := len(d.bounds); n > 0 && math.IsInf(d.bounds[n-1], 1) { // says nothing
+		d.counts[n-1] += d.counts[n]
+		d.bounds, d.counts = d.bounds[:n-1], d.counts[:n]
+	}
+	return nil
+}
+
+// LoadExponential makes d a copy of p's data, or says why p cannot be used.
+func LoadExponential[N int64 | float64](d *Distribution, p *metricdata.ExponentialHistogramDataPoint[N]) error {
+	d.Reset()
+	d.Count, d.Sum = p.Count, float64(p.Sum)
+	d.Lo, d.Hi = extreme(p.Min), extreme(p.Max)
+	if math.IsNaN(d.Sum) {
+		return errSum
+	}
+	if p.Scale < minScale || p.Scale > maxScale || !inRange(p.Scale, p.PositiveBucket) || !inRange(p.Scale, p.NegativeBucket) ||
+		math.IsNaN(p.ZeroThreshold) || p.ZeroThreshold < 0 {
+		return errScale
+	}
+	if !addsUp(p.Count, p.PositiveBucket.Counts, p.NegativeBucket.Counts, []uint64{p.ZeroCount}) {
+		return errCount
+	}
+	d.Kind = Exponential
+	d.scale, d.zeroCount, d.zeroThreshold = p.Scale, p.ZeroCount, p.ZeroThreshold
+	d.pos.load(p.PositiveBucket)
+	d.neg.load(p.NegativeBucket)
+	if d.scale > quantileScale {
+		// Finer buckets serve no statistic here, and cost memory.
+		d.downscale(quantileScale)
+	}
+	return nil
+}
+
+func addsUp(count uint64, buckets ...[]uint64) bool {
+	var sum uint64
+	for _, counts := range buckets {
+		for _, c := range counts {
+			if sum += c; sum < c {
+				return false
+			}
+		}
+	}
+	return sum == count
+}
+
+func extreme[N int64 | float64](e metricdata.Extrema[N]) float64 {
+	if v, ok := e.Value(); ok {
+		return float64(v)
+	}
+	return math.NaN()
+}
+
+// Copy makes d equal to src, with buffers of its own.
+func (d *Distribution) Copy(src *Distribution) {
+	d.Reset()
+	d.Count, d.Sum, d.Lo, d.Hi, d.Kind = src.Count, src.Sum, src.Lo, src.Hi, src.Kind
+	d.bounds = append(d.bounds, src.bounds...)
+	d.counts = append(d.counts, src.counts...)
+	d.scale, d.zeroCount, d.zeroThreshold = src.scale, src.zeroCount, src.zeroThreshold
+	d.pos.copy(&src.pos)
+	d.neg.copy(&src.neg)
+}
+
+// Since turns d, a cumulative state, into what was added since prev, an
+// earlier state of the same series. It returns false, and leaves d as it is,
+// if d is no continuation of prev: a count fell, or the buckets are others.
+//
+// The extremes become bounds on the interval's measurements: a cumulative
+// maximum that rose was reached in the interval, one that stayed limits it,
+// and so does the highest bucket that grew.
+func (d *Distribution) Since(prev *Distribution) bool {
+	if d.Count < prev.Count || d.Kind != prev.Kind {
+		return false
+	}
+	switch d.Kind {
+	case Explicit:
+		if !slices.Equal(d.bounds, prev.bounds) || fell(d.counts, prev.counts) {
+			return false
+		}
+		for i, c := range prev.counts {
+			d.counts[i] -= c
+		}
+	case Exponential:
+		if d.scale > prev.scale || d.zeroThreshold != prev.zeroThreshold || d.zeroCount < prev.zeroCount {
+			return false
+		}
+		if prev.scale > d.scale { // the series gave up resolution since
+			prev.downscale(d.scale)
+		}
+		if !d.pos.covers(&prev.pos) || !d.neg.covers(&prev.neg) {
+			return false
+		}
+		d.zeroCount -= prev.zeroCount
+		d.pos.subtract(&prev.pos)
+		d.neg.subtract(&prev.neg)
+	}
+	maxRose := d.Hi > prev.Hi || math.IsNaN(prev.Hi)
+	minFell := d.Lo < prev.Lo || math.IsNaN(prev.Lo)
+	d.Count -= prev.Count
+	d.Sum -= prev.Sum
+	if lo, hi, ok := d.span(); ok {
+		if !maxRose {
+			d.Hi = min(d.Hi, hi)
+		}
+		if !minFell {
+			d.Lo = max(d.Lo, lo)
+		}
+	}
+	return true
+}
+
+func fell(now, before []uint64) bool {
+	for i, c := range before {
+		if now[i] < c {
+			return true
+		}
+	}
+	return false
+}
+
+// span returns the outer bounds of the buckets that hold anything.
+func (d *Distribution) span() (lo, hi float64, ok bool) {
+	lo, hi = math.Inf(-1), math.Inf(1)
+	switch d.Kind {
+	case Explicit:
+		first := slices.IndexFunc(d.counts, func(c uint64) bool { return c > 0 })
+		if first < 0 {
+			return lo, hi, false
+		}
+		last := len(d.counts) - 1
+		for d.counts[last] == 0 {
+			last--
+		}
+		if first > 0 {
+			lo = d.bounds[first-1]
+		}
+		if last < len(d.bounds) {
+			hi = d.bounds[last]
+		}
+		return lo, hi, true
+	case Exponential:
+		return d.exponentialSpan()
+	}
+	return lo, hi, false
+}
+
+// Add adds o to d: counts, sums and buckets; the extremes widen. Explicit
+// buckets of different bounds are merged on the bounds that both have, which
+// keeps every count true; kinds that do not go together leave no buckets.
+func (d *Distribution) Add(o *Distribution) {
+	if o.Count == 0 {
+		return
+	}
+	if d.Count == 0 {
+		d.Copy(o)
+		return
+	}
+	d.Count += o.Count
+	d.Sum += o.Sum
+	// Unknown on one side is unknown for both: NaN goes through min and max.
+	d.Lo, d.Hi = min(d.Lo, o.Lo), max(d.Hi, o.Hi)
+	switch {
+	case d.Kind != o.Kind:
+		d.Kind = Mixed
+	case d.Kind == Explicit && slices.Equal(d.bounds, o.bounds):
+		for i, c := range o.counts {
+			d.counts[i] += c
+		}
+	case d.Kind == Explicit:
+		d.addOnCommonBounds(o)
+	case d.Kind == Exponential:
+		d.addExponential(o)
+	}
+}
+
+// addOnCommonBounds coarsens both to the bounds that they share. A cumulative
+// count at a shared bound is the sum of the two: nothing is guessed.
+func (d *Distribution) addOnCommonBounds(o *Distribution) {
+	common := d.scratch[:0]
+	for _, b := range d.bounds {
+		if _, ok := slices.BinarySearch(o.bounds, b); ok {
+			common = append(common, b)
+		}
+	}
+	d.scratch = common
+	d.coarsen(common)
+	i := 0
+	for j, c := range o.counts {
+		if i < len(common) && j > 0 && o.bounds[j-1] >= common[i] {
+			i++
+		}
+		d.counts[i] += c
+	}
+}
+
+// coarsen merges buckets so that only the given bounds, all of them d's, are left.
+func (d *Distribution) coarsen(bounds []float64) {
+	i := 0
+	for j, c := range d.counts {
+		if i < len(bounds) && j > 0 && d.bounds[j-1] >= bounds[i] {
+			i++
+		}
+		if i != j {
+			d.counts[j] = 0
+			d.counts[i] += c
+		}
+	}
+	d.counts = d.counts[:len(bounds)+1]
+	d.bounds = append(d.bounds[:0], bounds...)
+}

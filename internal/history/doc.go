@@ -1,0 +1,58 @@
+// Package history keeps what was measured and judged, interval by interval, in
+// bounded memory and in a file: every value that a baseline was held against,
+// and count, rate, mean, p50, p95, p99, error ratio and buckets of every
+// operation, HTTP route and called host, with the numbers of the process and
+// the runtime beside them.
+//
+//	h, err := history.Open(history.WithRetention(24*time.Hour), history.WithFile("metrics.json"))
+//	reader := sdkmetric.NewPeriodicReader(history.Tap(processor, h))
+//	lines := h.History("search", time.Now().Add(-time.Hour))
+//	chart, ok := h.Chart(lines[0].ID, history.Window{From: from, To: to, Columns: 300}, false)
+//	err = h.Close(ctx)
+//
+// # The file
+//
+// Each collection is one line of OTLP JSON, as the Collector's otlpjsonfile
+// receiver reads it: the kept metrics under their own names, summed by what
+// tells them apart here (the operation, the route, the host) and error.type, as
+// delta data of that interval, and for each baseline
+//
+//	otelperf.baseline.value    the judged value, in otelperf.baseline.unit
+//	otelperf.baseline.target
+//	otelperf.baseline.state    0 ok, 1 pending, 2 firing, 3 resolved, 4 no data, 5 incomplete
+//	otelperf.baseline.count    of measurements behind the value
+//
+// with otelperf.baseline.name, .metric, .unit and the group's attributes. The
+// min and max of a histogram's point are bounds on the interval's measurements,
+// and exact where the interval set them.
+//
+// A file that is an hour old (a 24th of the retention) is put aside under
+// another name, metrics-20260102T150405.000Z.json; what is older than the
+// retention is removed line by line, once a minute. A line that a crash cut
+// short is cut off at the next start. Only one process writes a file: a second
+// one is told so, and goes without.
+//
+// # Cardinality
+//
+// Up to [DefaultSeries] series; rows of others are counted and dropped. Names
+// are attribute values as they came: what shows them must take them for text.
+//
+// # Panics and errors
+//
+// Open reports bad options. Trouble with the file, a full disk or a missing
+// permission, goes to the error handler and into [Stats], and costs lines of the
+// file, nothing else.
+//
+// # Concurrency
+//
+// Everything may be used concurrently. A History with a file owns one
+// goroutine, which Close ends.
+//
+// # Cost
+//
+// A row of an operation, with its seven values and its buckets, takes about 30
+// bytes of memory, one of a baseline 12, one of a number 5 (TestBytes measures
+// them), so that at one collection a minute a series takes 1.8 KB, 0.7 KB or 0.3
+// KB for each hour. Observe takes about a microsecond for each series and writes
+// no file itself.
+package history
