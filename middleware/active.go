@@ -41,21 +41,26 @@ func (c *activeCell) load() (active, streams int64) {
 	return n & (oneStream - 1), n >> 32
 }
 
-// activeCells holds one cell for each combination that was ever seen. The keys
-// are made of bounded values only, so the table needs no limit of its own.
+// activeCells holds one cell for each combination that was ever seen, at most
+// limit, and one more for all others.
 type activeCells[K comparable] struct {
 	table[K, *activeCell]
-	make func(K) *activeCell
+	make  func(K) *activeCell
+	limit int
+	other K
 }
 
-func newActiveCells[K comparable](build func(K) *activeCell) *activeCells[K] {
-	return &activeCells[K]{make: build}
+func newActiveCells[K comparable](limit int, other K, build func(K) *activeCell) *activeCells[K] {
+	return &activeCells[K]{make: build, limit: limit, other: other}
 }
 
 func (t *activeCells[K]) get(k K, slot uint) *activeCell {
 	if c, ok := t.find(k, slot); ok {
 		return c
 	}
-	c, _ := t.add(k, math.MaxInt, func() *activeCell { return t.make(k) })
+	if c, ok := t.add(k, t.limit, func() *activeCell { return t.make(k) }); ok {
+		return c
+	}
+	c, _ := t.add(t.other, math.MaxInt, func() *activeCell { return t.make(t.other) })
 	return c
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sort"
 	"strings"
 	"testing"
@@ -174,3 +175,59 @@ func (endless) Close() error               { return nil }
 
 // pass lets time pass in a bubble of testing/synctest, where it takes none.
 func pass(d time.Duration) { <-time.After(d) }
+
+// setsOf returns the attributes of the series of a histogram.
+func setsOf(t testing.TB, mm metricdata.Metrics) (sets []attribute.Set) {
+	t.Helper()
+	h, ok := mm.Data.(metricdata.Histogram[float64])
+	if !ok {
+		t.Fatalf("%s has data of type %T", mm.Name, mm.Data)
+	}
+	for _, p := range h.DataPoints {
+		sets = append(sets, p.Attributes)
+	}
+	return sets
+}
+
+// possible are the values that attributes of the fuzzed server may have.
+var possible = map[attribute.Key][]string{
+	"http.request.method": {
+		"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE", "_OTHER",
+	},
+	"url.scheme":               {"http", "https"},
+	"http.route":               {"/users/{id}"},
+	"network.protocol.name":    {"http"},
+	"network.protocol.version": {"1.0", "1.1", "2", "3"},
+	"server.address":           {"example.com", "::1"},
+	"server.port":              {"80"},
+}
+
+// checkAttributes compares the attributes of a fuzzed request with what they may
+// be. The keys that the request added itself are its own affair.
+func checkAttributes(t testing.TB, set attribute.Set, added string) {
+	t.Helper()
+	for _, kv := range set.ToSlice() {
+		values, known := possible[kv.Key]
+		switch {
+		case known:
+			if !slices.Contains(values, kv.Value.String()) {
+				t.Errorf("%s = %q", kv.Key, kv.Value.String())
+			}
+		case kv.Key == "http.response.status_code":
+			if n := kv.Value.AsInt64(); n < 100 || n > 999 {
+				t.Errorf("status %d", n)
+			}
+		case kv.Key == "error.type":
+			if n := kv.Value.AsString(); len(n) != 3 || n[0] != '5' {
+				t.Errorf("error.type %q", n)
+			}
+		case string(kv.Key) != added && string(kv.Key) != "fuzz."+added:
+			t.Errorf("unexpected attribute %s = %q", kv.Key, kv.Value.String())
+		}
+	}
+	for _, required := range []attribute.Key{"http.request.method", "url.scheme", "http.response.status_code"} {
+		if !set.HasValue(required) {
+			t.Errorf("%s is missing", required)
+		}
+	}
+}

@@ -58,7 +58,7 @@ func New(opts ...Option) (*Middleware, error) {
 		m.off = true
 		return m, nil
 	}
-	m.active = newActiveCells(m.newActiveCell)
+	m.active = newActiveCells(c.seriesLimit, serverActiveKey{}, m.newActiveCell)
 	m.series = newSeriesTable(c.seriesLimit, m.newSeries)
 	if err := m.instruments.init(m); err != nil {
 		return nil, errors.Join(fmt.Errorf("middleware: %w", err), m.Close())

@@ -230,7 +230,7 @@ func WithHostLimit(n int) Option {
 
 // WithURLTemplate adds url.template to a client's metrics: what the function
 // returns for the request, a template such as "/users/{id}", never the path; ""
-// adds none. It is called when the request ends. The default, and nil, adds
+// adds none. It is called before the request is sent. The default, and nil, adds
 // none. For [NewTransport].
 func WithURLTemplate(template func(*http.Request) string) Option {
 	return func(c *config) {

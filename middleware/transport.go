@@ -58,7 +58,7 @@ func NewTransport(base http.RoundTripper, opts ...Option) (*Transport, error) {
 		t.off = true
 		return t, nil
 	}
-	t.active = newActiveCells(t.newActiveCell)
+	t.active = newActiveCells(c.seriesLimit, clientActiveKey{host: t.hosts.other}, t.newActiveCell)
 	t.series = newSeriesTable(c.seriesLimit, t.newSeries)
 	if err := t.instruments.init(t); err != nil {
 		return nil, errors.Join(fmt.Errorf("middleware: %w", err), t.Close())
@@ -145,6 +145,7 @@ type call struct {
 	active   *activeCell
 	host     *host
 	sent     *countedBody // nil where the request says its size
+	template string
 	start    time.Duration
 	status   uint16
 	method   uint8
@@ -158,7 +159,10 @@ func (t *Transport) begin(req *http.Request) call {
 		host:   t.hosts.find(req.URL),
 		method: t.methods.number(req.Method),
 	}
-	k := clientActiveKey{c.host, c.method}
+	if t.template != nil {
+		c.template = t.admit(t.template(req))
+	}
+	k := clientActiveKey{c.host, c.method, c.template}
 	c.active = t.active.get(k, k.slot())
 	c.active.enter()
 	c.start = now()
@@ -179,7 +183,7 @@ func (c *call) end(f fault) *series {
 	c.active.leave(false)
 	s := c.t.seriesOf(clientKey{
 		host:     c.host,
-		template: c.template(),
+		template: c.template,
 		status:   c.status,
 		method:   c.method,
 		protocol: c.protocol,
@@ -193,13 +197,6 @@ func (c *call) end(f fault) *series {
 	return s
 }
 
-func (c *call) template() string {
-	if c.t.template == nil {
-		return ""
-	}
-	return c.t.template(c.req)
-}
-
 func (c *call) requestSize() int64 {
 	if c.sent != nil {
 		return c.sent.read.Load()
@@ -210,14 +207,19 @@ func (c *call) requestSize() int64 {
 	return max(0, c.req.ContentLength)
 }
 
+// admit returns the template, or _OTHER if it is over the limit.
+func (t *Transport) admit(template string) string {
+	if template == "" || t.templates.admit(template) {
+		return template
+	}
+	t.dropped.routes.Add(1)
+	return other
+}
+
 // seriesOf returns the series that a request with key k is recorded in.
 func (t *Transport) seriesOf(k clientKey) *series {
 	if s := t.series.find(k, k.slot()); s != nil {
 		return s
-	}
-	if k.template != "" && !t.templates.admit(k.template) {
-		t.dropped.routes.Add(1)
-		k.template = other
 	}
 	if s := t.series.add(k); s != nil {
 		return s

@@ -92,14 +92,20 @@ func (in *clientInstruments) close() error {
 
 // clientActiveKey has the attributes of http.client.active_requests.
 type clientActiveKey struct {
-	host   *host
-	method uint8
+	host     *host
+	method   uint8
+	template string
 }
 
-func (k clientActiveKey) slot() uint { return uint(k.method) ^ k.host.number<<2 }
+func (k clientActiveKey) slot() uint {
+	return uint(k.method) ^ k.host.number<<2 ^ uint(len(k.template))
+}
 
 func (t *Transport) newActiveCell(k clientActiveKey) *activeCell {
 	attrs := k.host.appendTo([]attribute.KeyValue{t.methods.attribute(k.method)})
+	if k.template != "" {
+		attrs = append(attrs, semconv.URLTemplate(k.template))
+	}
 	return &activeCell{opts: []metric.ObserveOption{metric.WithAttributeSet(attribute.NewSet(attrs...))}}
 }
 

@@ -1,0 +1,162 @@
+package middleware_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"strings"
+	"testing"
+
+	"go.opentelemetry.io/otel/attribute"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+
+	"github.com/otelperf/otelperf-go/middleware"
+)
+
+// unlimited switches the SDK's own limit off, so that only ours hold.
+func unlimited(t *testing.T) *meter {
+	return newMeter(t, sdkmetric.WithCardinalityLimit(0))
+}
+
+// TestMaliciousClient sends 100,000 requests of which each has a method, a host,
+// a path, a version and headers of its own. The bound that holds is the one
+// that the package's documentation gives.
+func TestMaliciousClient(t *testing.T) {
+	const requests = 100_000
+	mux := http.NewServeMux()
+	mux.HandleFunc("/users/{id}", nothing)
+	mux.HandleFunc("POST /orders", nothing)
+	junkRoute := middleware.WithRoute(func(r *http.Request) string { return r.URL.Path })
+	junkAttribute := middleware.WithAttributes(func(r *http.Request) []attribute.KeyValue {
+		return []attribute.KeyValue{attribute.String("agent", r.UserAgent())}
+	})
+	everything := []middleware.Option{
+		middleware.WithServerAddresses("example.com", "example.org"),
+		middleware.WithTrustedProxies(netip.MustParsePrefix("0.0.0.0/0")),
+	}
+	for name, c := range map[string]struct {
+		opts   []middleware.Option
+		series int
+	}{
+		// 11 methods × 2 schemes × (2 names or none) × 5 versions × a route, none, or 405.
+		"routes of a mux": {everything, 11 * 2 * 3 * 5 * 3},
+		// A faulty route function, and a faulty attribute: the limit itself, and
+		// what stands in for all beyond it.
+		"path as route":       {append(everything, junkRoute), 1500 + 4},
+		"header as attribute": {append(everything, junkAttribute), 1500 + 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := unlimited(t)
+			h := m.server(c.opts...).Handler(middleware.Route(mux))
+			w := discard{make(http.Header)}
+			for i := range requests {
+				h.ServeHTTP(w, maliciousRequest(i))
+			}
+			var n int64
+			samples := m.samples("http.server.request.duration")
+			for _, s := range samples {
+				n += s.n
+			}
+			if len(samples) > c.series || n != requests {
+				t.Errorf("%d series of %d requests, want at most %d of %d", len(samples), n, c.series, requests)
+			}
+			if got, most := len(m.samples("http.server.active_requests")), 11*2*3; got > most {
+				t.Errorf("%d series of active requests, want at most %d", got, most)
+			}
+		})
+	}
+}
+
+func maliciousRequest(i int) *http.Request {
+	methods := []string{"GET", "POST", "PUT", "QUERY", fmt.Sprint("M", i)}
+	hosts := []string{"example.com", "EXAMPLE.org:99", fmt.Sprint("host", i, ".example")}
+	paths := []string{fmt.Sprint("/users/", i), fmt.Sprint("/", i, "/users"), "/orders"}
+	protos := []string{"http", "https", fmt.Sprint("x", i)}
+	return &http.Request{
+		Method: methods[i%len(methods)],
+		URL:    &url.URL{Path: paths[i/5%len(paths)]},
+		Host:   hosts[i/7%len(hosts)],
+		Header: http.Header{
+			"X-Forwarded-Proto": {protos[i/11%len(protos)]},
+			"Forwarded":         {strings.Repeat(";", i%3) + "for=" + fmt.Sprint(i)},
+			"User-Agent":        {fmt.Sprint("agent", i)},
+		},
+		RemoteAddr: fmt.Sprintf("10.%d.%d.%d:%d", i>>16&255, i>>8&255, i&255, i%65536),
+		ProtoMajor: 1 + i/13%3,
+		ProtoMinor: i / 17 % 10,
+		RequestURI: "*",
+	}
+}
+
+// TestMaliciousServer is a server whose statuses a backend decides.
+func TestMaliciousServer(t *testing.T) {
+	m := unlimited(t)
+	h := m.server().Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(100 + int(r.ContentLength))
+		w.Header()["Content-Type"] = nil
+	}))
+	for method := range 30 {
+		for status := range 900 {
+			r := maliciousRequest(method)
+			r.Method = []string{"GET", "PUT", "POST", "HEAD", "X"}[method%5]
+			r.ContentLength = int64(status)
+			h.ServeHTTP(discard{make(http.Header)}, r)
+		}
+	}
+	if got := len(m.samples("http.server.request.duration")); got > 1504 {
+		t.Errorf("%d series, want at most 1504", got)
+	}
+}
+
+// FuzzServer looks at the attributes of any request: they must be among those
+// that are possible, and nothing else of the request may be seen in them.
+func FuzzServer(f *testing.F) {
+	f.Add("GET", "example.com", "/users/7", "proto=https", "https", "127.0.0.1:1", 1, 1, 200, "k", "v")
+	f.Add("get", "[::1]:80", "//", `;proto="`, ",", "@", 2, 0, 599, "http.route", "\xff")
+	f.Add("", "", "", "", "", "", -1, -1, 100, "", "")
+	f.Fuzz(func(t *testing.T, method, host, path, forwarded, proto, remote string, major, minor, status int, key, value string) {
+		m := newMeter(t)
+		mw := m.server(middleware.WithBodySizes(), middleware.WithContextAttributes(),
+			middleware.WithServerAddresses("example.com", "[::1]:80"),
+			middleware.WithTrustedProxies(netip.MustParsePrefix("127.0.0.0/8")))
+		mux := http.NewServeMux()
+		mux.HandleFunc("/users/{id}", func(w http.ResponseWriter, r *http.Request) {
+			middleware.AddAttributes(w, attribute.String(key, value))
+			middleware.AddContextAttributes(r.Context(), attribute.String("fuzz."+key, value))
+			w.WriteHeader(100 + int(uint(status)%900))
+		})
+		r := &http.Request{
+			Method: method, Host: host, URL: &url.URL{Path: path}, RemoteAddr: remote, RequestURI: path,
+			Header:     http.Header{"Forwarded": {forwarded}, "X-Forwarded-Proto": {proto}},
+			ProtoMajor: major, ProtoMinor: minor,
+		}
+		mw.Handler(http.StripPrefix("", middleware.Route(mux))).ServeHTTP(httptest.NewRecorder(), r)
+		s := m.collect()["http.server.request.duration"]
+		for _, set := range setsOf(t, s) {
+			checkAttributes(t, set, key)
+		}
+		if len(setsOf(t, s)) != 1 {
+			t.Errorf("%d series of one request", len(setsOf(t, s)))
+		}
+	})
+}
+
+func FuzzClient(f *testing.F) {
+	f.Add("GET", "http", "example.com:80", 200, "/{id}")
+	f.Add("", "", "[::1", -1, "")
+	f.Fuzz(func(t *testing.T, method, scheme, host string, status int, template string) {
+		m := newMeter(t)
+		tr := m.transport(answer(status, http.NoBody), middleware.WithBodyEnd(), middleware.WithBodySizes(),
+			middleware.WithURLTemplate(func(*http.Request) string { return template }))
+		resp, err := tr.RoundTrip(&http.Request{Method: method, URL: &url.URL{Scheme: scheme, Host: host}, Header: make(http.Header)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if s := m.samples("http.client.request.duration"); len(s) != 1 || s[0].n != 1 {
+			t.Error(s)
+		}
+	})
+}
