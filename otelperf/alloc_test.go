@@ -81,6 +81,25 @@ func testAllocations(t *testing.T, op *otelperf.Operation) {
 	}
 }
 
+// With labels a call pays for the context that carries them.
+func TestLabelAllocations(t *testing.T) {
+	ctx := t.Context()
+	op := labelled(t, "search")
+	for name, tt := range map[string]struct {
+		call func()
+		want float64
+	}{
+		"Do":       {func() { _ = op.Do(ctx, nothing) }, 2},
+		"StartEnd": {func() { op.Start(ctx).End(nil) }, 2},
+		"Record":   {func() { op.Record(ctx, time.Millisecond, nil) }, 0},
+	} {
+		tt.call()
+		if got := testing.AllocsPerRun(200, tt.call); got > tt.want {
+			t.Errorf("%s allocates %v times, want %v", name, got, tt.want)
+		}
+	}
+}
+
 func TestCounterAllocatesNothing(t *testing.T) {
 	var c otelperf.Counter
 	if got := testing.AllocsPerRun(200, func() {

@@ -73,6 +73,7 @@ func BenchmarkCall(b *testing.B) {
 	op := benchOperation(b, sdkProvider())
 	off := benchOperation(b, noop.NewMeterProvider())
 	unset := benchOperation(b, nil)
+	withLabel := labelled(b, "search")
 	wrapped := otelperf.Wrap(op, echo)
 	atFloor := floor(b)
 	failure := errors.New("failure")
@@ -105,6 +106,7 @@ func BenchmarkCall(b *testing.B) {
 		defer func() { _ = recover() }()
 		panic(failure)
 	})
+	run("DoProfileLabels", func() { _ = withLabel.Do(ctx, nothing) })
 	run("DoNoopProvider", func() { _ = off.Do(ctx, nothing) })
 	run("DoGlobalProviderUnset", func() { _ = unset.Do(ctx, nothing) })
 }

@@ -24,7 +24,7 @@ func (o *Operation) Do(ctx context.Context, fn func(context.Context) error) (err
 	start := o.begin(ctx)
 	returned := false
 	defer func() { o.finish(ctx, start, returned, err) }()
-	err = fn(ctx)
+	err = fn(o.enter(ctx))
 	returned = true
 	return err
 }
@@ -40,7 +40,7 @@ func Call[T any](ctx context.Context, op *Operation, fn func(context.Context) (T
 	start := op.begin(ctx)
 	returned := false
 	defer func() { op.finish(ctx, start, returned, err) }()
-	result, err = fn(ctx)
+	result, err = fn(op.enter(ctx))
 	returned = true
 	return result, err
 }
@@ -59,7 +59,7 @@ func Wrap[A, R any](op *Operation, fn func(context.Context, A) (R, error)) func(
 		start := op.begin(ctx)
 		returned := false
 		defer func() { op.finish(ctx, start, returned, err) }()
-		result, err = fn(ctx, arg)
+		result, err = fn(op.enter(ctx), arg)
 		returned = true
 		return result, err
 	}

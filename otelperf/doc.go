@@ -83,6 +83,8 @@
 //
 //	go test -run '^$' -bench . -benchmem ./otelperf
 //
+// [WithProfileLabels] costs two allocations and some 150 ns a call.
+//
 // If the histogram has the Bind method of OpenTelemetry's metric/x extension,
 // each set of attributes is bound once and Record has nothing left to look up.
 package otelperf

@@ -3,6 +3,7 @@ package otelperf
 import (
 	"context"
 	"math"
+	"runtime/pprof"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,6 +22,8 @@ type Operation struct {
 	observe  []metric.ObserveOption
 	duration metric.Float64Histogram // as made, not bound
 	success  *series
+	labelled bool
+	labels   pprof.LabelSet // if labelled
 
 	mu       sync.Mutex
 	failures atomic.Pointer[failures]
@@ -49,6 +52,7 @@ func (o *Operation) begin(ctx context.Context) time.Duration {
 // finish ends what begin began. That returned is false means that the call is
 // being unwound, by a panic or a Goexit.
 func (o *Operation) finish(ctx context.Context, start time.Duration, returned bool, err error) {
+	o.leave(ctx)
 	if start == unmeasured {
 		o.active.Add(-1)
 		return

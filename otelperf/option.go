@@ -20,6 +20,7 @@ func (f optionFunc) apply(c *config) error { return f(c) }
 type config struct {
 	provider metric.MeterProvider
 	without  map[string]bool
+	labelled bool
 }
 
 func newConfig(opts []Option) (config, error) {

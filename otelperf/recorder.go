@@ -3,6 +3,7 @@ package otelperf
 import (
 	"context"
 	"fmt"
+	"runtime/pprof"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -24,6 +25,7 @@ type Recorder struct {
 	instruments instruments
 	on          bool // false if the provider is a no-op
 	without     map[string]bool
+	labelled    bool
 
 	mu         sync.Mutex
 	operations map[attribute.Distinct][]*Operation // one, but for hash collisions
@@ -49,7 +51,7 @@ func New(opts ...Option) (*Recorder, error) {
 	if _, ok := cfg.provider.(noop.MeterProvider); ok {
 		return &Recorder{}, nil
 	}
-	r := &Recorder{on: true, without: cfg.without}
+	r := &Recorder{on: true, without: cfg.without, labelled: cfg.labelled}
 	r.all.Store(new([]*Operation))
 	if r.instruments, err = newInstruments(cfg.provider); err != nil {
 		return nil, err
@@ -112,6 +114,9 @@ func (r *Recorder) Operation(name string, attrs ...attribute.KeyValue) (*Operati
 		op.on = true
 		op.duration = r.instruments.duration
 		op.success = newSeries(op.duration, set)
+		if op.labelled = r.labelled; op.labelled {
+			op.labels = pprof.Labels(labelKey, name)
+		}
 		op.observe = []metric.ObserveOption{metric.WithAttributeSet(set)}
 		all := append(slices.Clone(*r.all.Load()), op)
 		r.all.Store(&all)

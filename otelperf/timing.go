@@ -27,12 +27,15 @@ type Timing struct {
 //	}
 //
 // ctx decides about error.type and carries the trace for exemplars, as in
-// [Operation.Do].
+// [Operation.Do]. With [WithProfileLabels], Start and End belong on the same
+// goroutine.
 func (o *Operation) Start(ctx context.Context) Timing {
 	if o == nil || !o.on {
 		return Timing{}
 	}
-	return Timing{ctx: ctx, op: o, start: o.begin(ctx)}
+	t := Timing{ctx: ctx, op: o, start: o.begin(ctx)}
+	o.enter(ctx) // whose own labels last until End
+	return t
 }
 
 // End records the operation as succeeded if *err is nil, and as failed
@@ -52,10 +55,12 @@ func (t Timing) End(err *error) {
 		return
 	}
 	if t.start == unmeasured {
+		t.op.leave(t.ctx)
 		t.op.active.Add(-1)
 		return
 	}
 	if value := recover(); value != nil {
+		t.op.leave(t.ctx)
 		t.op.done(t.ctx, now()-t.start, t.op.failure(typePanic))
 		panic(value)
 	}
