@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -59,7 +60,7 @@ func NewProcessor(next sdkmetric.Exporter, baselines []Baseline, opts ...Option)
 // that cannot be given an exporter, such as the Prometheus exporter: it runs
 // beside them, in a PeriodicReader of its own, on cumulative data.
 func Watch(baselines []Baseline, opts ...Option) (*Processor, error) {
-	return NewProcessor(discard{}, baselines, opts...)
+	return NewProcessor(&discard{}, baselines, opts...)
 }
 
 // Temporality returns what the next exporter asks for.
@@ -186,16 +187,26 @@ func (g *group) status() Status {
 }
 
 // discard is the exporter behind [Watch].
-type discard struct{}
+type discard struct{ shut atomic.Bool }
 
-func (discard) Temporality(k sdkmetric.InstrumentKind) metricdata.Temporality {
+func (*discard) Temporality(k sdkmetric.InstrumentKind) metricdata.Temporality {
 	return sdkmetric.DefaultTemporalitySelector(k)
 }
 
-func (discard) Aggregation(k sdkmetric.InstrumentKind) sdkmetric.Aggregation {
+func (*discard) Aggregation(k sdkmetric.InstrumentKind) sdkmetric.Aggregation {
 	return sdkmetric.DefaultAggregationSelector(k)
 }
 
-func (discard) Export(context.Context, *metricdata.ResourceMetrics) error { return nil }
-func (discard) ForceFlush(context.Context) error                          { return nil }
-func (discard) Shutdown(context.Context) error                            { return nil }
+func (d *discard) Export(context.Context, *metricdata.ResourceMetrics) error {
+	if d.shut.Load() {
+		return sdkmetric.ErrExporterShutdown
+	}
+	return nil
+}
+
+func (*discard) ForceFlush(context.Context) error { return nil }
+
+func (d *discard) Shutdown(context.Context) error {
+	d.shut.Store(true)
+	return nil
+}
