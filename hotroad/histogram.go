@@ -1,0 +1,121 @@
+package hotroad
+
+import (
+	"context"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/metric/embedded"
+)
+
+// A histogram is a Float64Histogram on the hot road.
+type histogram struct {
+	embedded.Float64Histogram
+	stores []*store
+}
+
+var _ metric.Float64Histogram = (*histogram)(nil)
+
+// Enabled reports whether any reader wants the histogram.
+func (h *histogram) Enabled(context.Context) bool { return len(h.stores) > 0 }
+
+// Record looks the series up. Bound histograms do without that.
+func (h *histogram) Record(ctx context.Context, v float64, opts ...metric.RecordOption) {
+	attrs := attributesOf(opts)
+	for _, st := range h.stores {
+		st.lookup(&attrs).record(ctx, v, &attrs)
+	}
+}
+
+// Bind returns the histogram with attrs bound to it. Nothing is kept of the
+// slice, and no series comes into being before the first measurement.
+func (h *histogram) Bind(attrs ...attribute.KeyValue) metric.Float64Histogram {
+	set := attribute.NewSet(append([]attribute.KeyValue(nil), attrs...)...)
+	b := &bound{histogram: h, attrs: set}
+	for i, st := range h.stores {
+		t := &target{store: st, attrs: &b.attrs}
+		if i == 0 {
+			b.first = t
+		} else {
+			b.more = append(b.more, t)
+		}
+	}
+	return b
+}
+
+// Finish ends the series of exactly these attributes: it is exported once more
+// and then forgotten, unless it is recorded to again. It is the method of
+// OpenTelemetry's metric/x extension.
+func (h *histogram) Finish(_ context.Context, attrs ...attribute.KeyValue) {
+	set := attribute.NewSet(append([]attribute.KeyValue(nil), attrs...)...)
+	for _, st := range h.stores {
+		st.finish(&set)
+	}
+}
+
+// A bound is a histogram with attributes.
+type bound struct {
+	embedded.Float64Histogram
+	first     *target // nil if no reader wants the histogram
+	more      []*target
+	histogram *histogram
+	attrs     attribute.Set
+}
+
+var _ metric.Float64Histogram = (*bound)(nil)
+
+// Enabled reports whether any reader wants the histogram.
+func (b *bound) Enabled(context.Context) bool { return b.first != nil }
+
+// Record records v to the bound series. With attributes of their own opts lead
+// to another series, the slow way.
+func (b *bound) Record(ctx context.Context, v float64, opts ...metric.RecordOption) {
+	if len(opts) > 0 {
+		b.recordWith(ctx, v, opts)
+		return
+	}
+	t := b.first
+	if t == nil {
+		return
+	}
+	l := t.lease.Load()
+	if l == nil {
+		l = t.acquire()
+	}
+	l.record(ctx, v, &b.attrs)
+	for _, t := range b.more {
+		l := t.lease.Load()
+		if l == nil {
+			l = t.acquire()
+		}
+		l.record(ctx, v, &b.attrs)
+	}
+}
+
+func (b *bound) recordWith(ctx context.Context, v float64, opts []metric.RecordOption) {
+	own := attributesOf(opts)
+	// Of two values for one key the last counts: the measurement's own.
+	attrs := attribute.NewSet(append(b.attrs.ToSlice(), own.ToSlice()...)...)
+	for _, st := range b.histogram.stores {
+		st.lookup(&attrs).record(ctx, v, &attrs)
+	}
+}
+
+// attributesOf returns the attributes of opts, also those of metric/x's
+// WithUnsafeAttributes, by its structure.
+func attributesOf(opts []metric.RecordOption) attribute.Set {
+	set := metric.NewRecordConfig(opts).Attributes()
+	var raw []attribute.KeyValue
+	for _, o := range opts {
+		if r, ok := o.(interface {
+			RawAttributes() []attribute.KeyValue
+			Experimental()
+		}); ok {
+			raw = append(raw, r.RawAttributes()...)
+		}
+	}
+	if len(raw) == 0 {
+		return set
+	}
+	return attribute.NewSet(append(set.ToSlice(), raw...)...)
+}
