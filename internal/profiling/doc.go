@@ -24,13 +24,18 @@
 // A kernel looks at its CPU timers once in a tick. One with 250 ticks a second
 // gives 250 samples a second however many are asked for, while the profile
 // counts each for the time that was asked for: at 1000 Hz it shows a quarter of
-// the seconds that were spent. So a rate above 100 is tried once, before the
-// first window, by keeping one CPU busy for a quarter of a second. What comes
-// of it is the most that will be asked for.
+// the seconds that were spent. So a rate above 100 is probed once, before the
+// first window, and what the kernel gives is the most that is asked for. Linux
+// tells its tick; elsewhere the probe is a trial that keeps one CPU busy for a
+// quarter of a second.
+//
+// Where threads wait for a CPU, a tick may find another one running, and two
+// samples fall together: a rate near the tick loses up to a third of them on a
+// machine with more to do than CPUs, 100 Hz some percent.
 //
 // runtime/pprof knows one rate, 100. Any other has to be set in the runtime
 // before, which pprof then tries in vain to change, and the runtime says so on
-// stderr, with one line for each window and one for the trial:
+// stderr, with one line for each window, or trial:
 //
 //	runtime: cannot set cpu profile rate until previous profile has finished.
 //

@@ -18,13 +18,14 @@ func (f Fake) stop() { f.End() }
 // WithFake takes profiles from f.
 func WithFake(f Fake) Option { return func(c *config) { c.sampler = f } }
 
-// WithTrial replaces the trial of the sample rate.
-func WithTrial(try func(hz int) (int, error)) Option {
-	return func(c *config) { c.probe = func(_ sampler, hz int) (int, error) { return try(hz) } }
+// WithProbe replaces the probe of the sample rate.
+func WithProbe(probe func(hz int) (int, error)) Option {
+	return func(c *config) { c.probe = func(_ sampler, hz int) (int, error) { return probe(hz) } }
 }
 
-// Probe is the trial itself, on the runtime's profiler.
+// Probe and Try are the real ones, on the runtime's profiler.
 func Probe(hz int) (int, error) { return probe(runtimeSampler{}, hz) }
+func Try(hz int) (int, error)   { return try(runtimeSampler{}, hz) }
 
 // Begin and End are the runtime's profiler.
 func Begin(w io.Writer, hz int) error { return runtimeSampler{}.start(w, hz) }

@@ -19,10 +19,18 @@ const (
 	trialWall = 5 * time.Second
 )
 
-// probe tries what hz samples a second come to, by comparing the samples of a
-// profile with the CPU time that the process used meanwhile. It costs a quarter
-// of a second of one CPU.
+// probe finds out how many of hz samples a second the kernel gives.
 func probe(s sampler, hz int) (int, error) {
+	if tick, ok := kernelTick(); ok {
+		return min(hz, tick), nil
+	}
+	return try(s, hz)
+}
+
+// try compares the samples of a profile with the CPU time that the process used
+// meanwhile. It costs a quarter of a second of one CPU, and gives too few rather
+// than too many where the process has to wait for a CPU.
+func try(s sampler, hz int) (int, error) {
 	if _, err := cpuTime(); err != nil {
 		return 0, err
 	}
@@ -81,7 +89,7 @@ func reachable(hz int, samples int64, used time.Duration) (int, error) {
 // The fields of a profile that hold its samples, by profile.proto.
 const (
 	fieldSample = 2 // of Profile: a Sample
-	fieldValue  = 2 // of Sample: packed, the first is the number of samples
+	fieldValue  = 2 // of Sample: the first is the number of samples
 )
 
 var errProfile = errors.New("the profile cannot be read")
@@ -97,38 +105,59 @@ func countSamples(r io.Reader) (int64, error) {
 		return 0, fmt.Errorf("%w: %w", errProfile, err)
 	}
 	var total int64
-	err = eachBytes(data, fieldSample, func(sample []byte) error {
-		return eachBytes(sample, fieldValue, func(values []byte) error {
-			n, length := protowire.ConsumeVarint(values)
-			if length < 0 {
-				return errProfile
-			}
-			total += int64(n)
-			return nil
-		})
-	})
-	return total, err
+	for len(data) > 0 {
+		number, typ, value, rest, err := nextField(data)
+		if err != nil {
+			return 0, err
+		}
+		data = rest
+		if number != fieldSample || typ != protowire.BytesType {
+			continue
+		}
+		sample, _ := protowire.ConsumeBytes(value)
+		n, err := sampleCount(sample)
+		if err != nil {
+			return 0, err
+		}
+		total += n
+	}
+	return total, nil
 }
 
-// eachBytes visits the fields of a message that have this number and are bytes.
-func eachBytes(message []byte, number protowire.Number, visit func([]byte) error) error {
-	for len(message) > 0 {
-		num, typ, n := protowire.ConsumeTag(message)
-		if n < 0 {
-			return errProfile
+// sampleCount returns the first value of a Sample. Values are packed or not,
+// which is up to the encoder.
+func sampleCount(sample []byte) (int64, error) {
+	for len(sample) > 0 {
+		number, typ, value, rest, err := nextField(sample)
+		if err != nil {
+			return 0, err
 		}
-		message = message[n:]
-		n = protowire.ConsumeFieldValue(num, typ, message)
-		if n < 0 {
-			return errProfile
+		sample = rest
+		if number != fieldValue {
+			continue
 		}
-		if num == number && typ == protowire.BytesType {
-			value, _ := protowire.ConsumeBytes(message)
-			if err := visit(value); err != nil {
-				return err
-			}
+		if typ == protowire.BytesType {
+			value, _ = protowire.ConsumeBytes(value)
 		}
-		message = message[n:]
+		n, length := protowire.ConsumeVarint(value)
+		if length < 0 {
+			return 0, errProfile
+		}
+		return int64(n), nil
 	}
-	return nil
+	return 0, errProfile
+}
+
+// nextField takes a message's first field off.
+func nextField(message []byte) (number protowire.Number, typ protowire.Type, value, rest []byte, err error) {
+	number, typ, n := protowire.ConsumeTag(message)
+	if n < 0 {
+		return 0, 0, nil, nil, errProfile
+	}
+	message = message[n:]
+	n = protowire.ConsumeFieldValue(number, typ, message)
+	if n < 0 {
+		return 0, 0, nil, nil, errProfile
+	}
+	return number, typ, message[:n], message[n:], nil
 }

@@ -55,7 +55,7 @@ type Profiler struct {
 	stopOnce sync.Once
 	done     chan struct{}
 
-	reached atomic.Int64 // Hz, 0 before the trial
+	reached atomic.Int64 // Hz, 0 before the first profile
 	counts  [len(outcomes)]atomic.Int64
 	last    atomic.Pointer[Profile]
 
@@ -186,7 +186,7 @@ func (p *Profiler) sampleRate() (int, error) {
 			return 0, err
 		case err != nil:
 			hz = DefaultSampleRate
-			p.trouble.report(fmt.Errorf("monitor: cpu profiling: a sample rate of %d Hz could not be tried, profiles are taken at %d Hz: %w", p.wanted, hz, err))
+			p.trouble.report(fmt.Errorf("monitor: cpu profiling: what becomes of a sample rate of %d Hz cannot be told, profiles are taken at %d Hz: %w", p.wanted, hz, err))
 		case got < hz:
 			hz = got
 			p.trouble.handle(&Notice{fmt.Errorf("monitor: cpu profiling: of a sample rate of %d Hz this kernel gives %d Hz, at which profiles are taken", p.wanted, hz)})

@@ -259,7 +259,7 @@ func TestSampleRate(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f, handler, tried := newFake(), new(told), 0
 				p := start(t, f.option(), profiling.WithSampleRate(tt.wanted), profiling.WithErrorHandler(handler.handle),
-					profiling.WithTrial(func(hz int) (int, error) {
+					profiling.WithProbe(func(hz int) (int, error) {
 						tried++
 						if hz != tt.wanted {
 							t.Errorf("%d Hz were tried, want %d", hz, tt.wanted)
@@ -297,13 +297,13 @@ func TestSampleRate(t *testing.T) {
 	}
 }
 
-// While somebody else profiles there is no trial either. It is made up for.
-func TestTrialWaitsItsTurn(t *testing.T) {
+// While somebody else profiles there is no probe either. It is made up for.
+func TestProbeWaitsItsTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, handler := newFake(), new(told)
 		somebodyElse := true
 		p := start(t, f.option(), profiling.WithSampleRate(500), profiling.WithErrorHandler(handler.handle),
-			profiling.WithTrial(func(int) (int, error) {
+			profiling.WithProbe(func(int) (int, error) {
 				if somebodyElse {
 					return 0, profiling.ErrBusy
 				}

@@ -30,15 +30,15 @@ type store struct {
 }
 
 // check refuses a path that can never work. What may be mended while the
-// process runs, such as a full disk, is not looked at.
+// process runs, such as missing permission, is left to saving.
 func (s *store) check() error {
 	target, err := s.target()
 	if err != nil {
-		return err
+		return nil //nolint:nilerr // as above
 	}
 	info, err := os.Lstat(target)
 	if err != nil {
-		return nil //nolint:nilerr // not there, or not to be seen: saving will say so
+		return nil //nolint:nilerr // as above
 	}
 	return regular(info, target)
 }

@@ -1,0 +1,22 @@
+package profiling_test
+
+import (
+	"testing"
+
+	"github.com/otelperf/otelperf-go/internal/profiling"
+)
+
+// The kernel's own word is what a trial finds, or a little more: where others
+// want the CPU too, a trial loses samples.
+func TestTrialFindsTheTick(t *testing.T) {
+	for _, wanted := range []int{150, 10_000} {
+		want, err := profiling.Probe(wanted)
+		check(t, err)
+		got, err := profiling.Try(wanted)
+		check(t, err)
+		t.Logf("of %d Hz the kernel says it gives %d, a trial %d", wanted, want, got)
+		if r := float64(got) / float64(want); r < 0.5 || r > 1.12 {
+			t.Errorf("of %d Hz a trial gives %d, the kernel %d", wanted, got, want)
+		}
+	}
+}
