@@ -1,8 +1,157 @@
-// Package middleware measures HTTP servers and clients by the semantic
-// conventions of OpenTelemetry, at the cost of one allocation for a request.
+// Package middleware measures HTTP servers and clients of net/http by the
+// semantic conventions of OpenTelemetry.
 //
 //	mw, err := middleware.New()
 //	if err != nil { … }
 //	defer mw.Close()
 //	http.ListenAndServe(":8080", mw.Handler(middleware.Route(mux)))
+//
+// and for a client:
+//
+//	transport, err := middleware.NewTransport(nil)
+//	if err != nil { … }
+//	client := &http.Client{Transport: transport}
+//
+// Traces are otelhttp's work. Put it outside, with a no-op MeterProvider of its
+// own, and exemplars of the durations carry the IDs of its spans. Put inside, its
+// span begins within our request: then they do so only where a [Route] is
+// further inside, and never for a client.
+//
+// # Metrics
+//
+//	http.server.request.duration             histogram, s
+//	http.server.active_requests              up-down counter, {request}
+//	http.server.request.body.size            histogram, By, with WithBodySizes
+//	http.server.response.body.size           histogram, By, with WithBodySizes
+//	otelperf.http.server.streams             up-down counter, {request}
+//	otelperf.http.server.routes.dropped      counter, {request}
+//	otelperf.http.server.series.dropped      counter, {request}
+//	otelperf.http.server.attributes.dropped  counter, {attribute}
+//
+//	http.client.request.duration             histogram, s
+//	http.client.active_requests              up-down counter, {request}
+//	http.client.request.body.size            histogram, By, with WithBodySizes
+//	http.client.response.body.size           histogram, By, with WithBodySizes
+//	otelperf.http.client.phase.duration      histogram, s, with WithPhases
+//	otelperf.http.client.hosts.dropped       counter, {request}
+//	otelperf.http.client.templates.dropped   counter, {request}
+//	otelperf.http.client.series.dropped      counter, {request}
+//
+// Durations have the 14 boundaries of the conventions, sizes 14 from nothing to
+// 1 GiB. The counters of what was dropped appear with the first one. Active
+// requests and streams are observed, and gone after Close.
+//
+// # Attributes
+//
+// Of a server's durations and sizes:
+//
+//	http.request.method        the method if it is known, else _OTHER: CONNECT,
+//	                           DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT,
+//	                           QUERY and TRACE, in upper case, or the list in
+//	                           OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS
+//	url.scheme                 https over TLS, else http; with WithTrustedProxies
+//	                           what a trusted proxy says
+//	http.response.status_code  the final status, if the handler wrote one or
+//	                           returned without: none for a panic, a hijacked
+//	                           connection or a client that left before that
+//	http.route                 see Route and WithRoute; never the path
+//	error.type                 if the request failed, see below
+//	network.protocol.name      http
+//	network.protocol.version   1.0, 1.1, 2 or 3; any other is left out
+//	server.address, .port      with WithServerAddresses, from its list only
+//
+// and what [AddAttributes], [AddContextAttributes] and [WithAttributes] add.
+// Active requests and streams have method, scheme and server address. A client's
+// durations and sizes have http.request.method, server.address, server.port,
+// http.response.status_code if there was a response, error.type, the protocol
+// and, with [WithURLTemplate], url.template; active requests have method, server
+// address and port, and the template.
+//
+// # Errors
+//
+// error.type of a server's request is, in this order:
+//
+//	panic                     the handler panicked
+//	goexit                    it ended its goroutine by runtime.Goexit
+//	timeout                   a http.TimeoutHandler inside of the middleware cut
+//	                          it off, or the deadline of a write did
+//	500 … 599                 it answered so
+//	canceled                  the client left before the whole answer was written
+//	context.DeadlineExceeded  the deadline of the request's context passed before
+//	                          that, as it does within a http.TimeoutHandler
+//
+// The last two also explain a 5xx that was written after that moment, and
+// canceled a call of panic: so handlers give up an answer that nobody waits for
+// (httputil.ReverseProxy does, with http.ErrAbortHandler). A panic of the
+// runtime's, as for a nil pointer, is always panic. Alerts should leave canceled
+// out of the failures of a server.
+//
+// error.type of a client's request is the status from 400 on, or canceled,
+// context.DeadlineExceeded (both the caller's doing), timeout, connection_refused,
+// connection_reset, unexpected_eof, dns_error, tls_error, panic, goexit or
+// _OTHER.
+//
+// # Streams
+//
+// A request becomes a stream when its connection is hijacked or switches
+// protocols (101), when its answer begins with the Content-Type
+// text/event-stream, or when the handler says so by [Stream]. At that moment its
+// duration is recorded, once, without a fault: the time that the client waited
+// for the stream to begin. From then on it is counted in
+// otelperf.http.server.streams, besides http.server.active_requests, until its
+// handler returns, and the hour that it lasts is in no histogram. What becomes of
+// a stream afterwards, a panic included, is not recorded.
+//
+// # End of a client's request
+//
+// A client's request ends when RoundTrip returns: with the header of the response
+// or an error. With [WithBodyEnd] it ends with the body: read to its end, failed,
+// or closed. Streams (101, server-sent events) end with the header in any case.
+// Sizes of responses are recorded at the end of the body.
+//
+// # Panics
+//
+// Panics are never recovered, so they go on with their value and their trace,
+// http.ErrAbortHandler too, and each is recorded once. What is happening is told
+// from the stack, on that path alone.
+//
+// # Cardinality
+//
+// Whatever clients send and handlers do, each metric has at most 1500 series
+// ([WithSeriesLimit]) and a few that take in the rest: a Middleware 4 (two schemes,
+// failed or not) with the method and the route _OTHER, a Transport 2. At most 500
+// routes or templates ([WithRouteLimit]) and, for a client, 100 hosts
+// ([WithHostLimit]) are told apart; the rest are _OTHER. A request that finds no
+// room is recorded all the same, and counted as dropped. A request may have 8
+// additional attributes; [AddAttributes] says which.
+//
+// # Writers and bodies
+//
+// A handler's ResponseWriter has exactly the optional interfaces of the server's
+// own: Flusher, FlushError, Hijacker, Pusher, ReaderFrom (so files are still sent
+// by the kernel), CloseNotifier and StringWriter, in each combination, and Unwrap,
+// through which http.ResponseController reaches the rest. The request is the
+// server's own, unless [WithContextAttributes] was given; with [WithBodySizes] its
+// Body is replaced in place. A client's request is never modified; the bodies of
+// its responses keep io.Writer and io.WriterTo.
+//
+// # Concurrency
+//
+// All functions and methods may be called concurrently, but for those that say
+// otherwise.
+//
+// # Cost
+//
+// One allocation for a server's request, the ResponseWriter of 224 bytes; none
+// for a client's, one with [WithBodyEnd]. Most of the time is the SDK's, which
+// looks at each attribute of each recording. Where a histogram has the Bind
+// method of OpenTelemetry's metric/x extension, attributes are bound ahead of
+// time and that time is saved.
+//
+// Measured on two cores of a 2.1 GHz Xeon with Go 1.26 and OTel 1.47 by
+//
+//	go run -C internal/bench . -run 'serial|parallel'
+//	go test -run - -bench . ./middleware
+//
+// a server's request costs BENCH.
 package middleware
