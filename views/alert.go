@@ -48,6 +48,11 @@ type Alert struct {
 	// notification of one alert, until it has resolved.
 	Since time.Time
 
+	// Groups is how many groups an alert stands for that is told instead of
+	// one for each, and 0 otherwise. Its Group is otelperf.alert.summary=true,
+	// its numbers are of the worst.
+	Groups int
+
 	// Reminder says that the alert was told before and fires still.
 	Reminder bool
 
@@ -155,12 +160,7 @@ func (a Alert) String() string {
 		b = append(b, " after "...)
 		b = append(b, d.Round(time.Millisecond).String()...)
 	}
-	for _, kv := range a.Group.ToSlice() {
-		b = append(b, ' ')
-		b = append(b, quoted(string(kv.Key))...)
-		b = append(b, '=')
-		b = append(b, quoted(kv.Value.String())...)
-	}
+	b = list(b, &a.Group)
 	if a.Reason != "" && !(math.IsNaN(a.Value) && a.Reason == reasonNoData) {
 		b = append(b, " ("...)
 		b = append(b, clean(a.Reason)...)
@@ -171,6 +171,17 @@ func (a Alert) String() string {
 		b = append(b, quoted(a.Evidence)...)
 	}
 	return string(b)
+}
+
+// list appends the attributes, each after a space.
+func list(b []byte, attrs *attribute.Set) []byte {
+	for _, kv := range attrs.ToSlice() {
+		b = append(b, ' ')
+		b = append(b, quoted(string(kv.Key))...)
+		b = append(b, '=')
+		b = append(b, quoted(kv.Value.String())...)
+	}
+	return b
 }
 
 // clean quotes s unless it is printable and free of line breaks, so that no
@@ -211,6 +222,7 @@ type alertJSON struct {
 	Start       time.Time         `json:"interval_start,omitzero"`
 	End         time.Time         `json:"interval_end"`
 	Since       time.Time         `json:"since,omitzero"`
+	Groups      int               `json:"groups,omitempty"`
 	Reminder    bool              `json:"reminder,omitempty"`
 	Reason      string            `json:"reason,omitempty"`
 	Group       map[string]any    `json:"group,omitempty"`
@@ -237,7 +249,7 @@ func (a Alert) MarshalJSON() ([]byte, error) {
 		Metric: a.Metric, Statistic: a.Statistic,
 		Value: finite(a.Value), Target: finite(a.Target), Threshold: finite(a.Threshold),
 		Unit: a.Unit, Excess: finite(a.Excess), Direction: a.Direction.String(), Count: a.Count,
-		Start: writable(a.Start), End: writable(a.End), Since: writable(a.Since), Reminder: a.Reminder, Reason: a.Reason,
+		Start: writable(a.Start), End: writable(a.End), Since: writable(a.Since), Groups: a.Groups, Reminder: a.Reminder, Reason: a.Reason,
 		Group: attributeMap(a.Group.ToSlice()), Labels: a.Labels, Annotations: a.Annotations,
 		Evidence: a.Evidence, ID: a.ID(),
 	}

@@ -59,6 +59,9 @@ func (n NoData) String() string {
 // it zero: an alert at 20 % worse than the target.
 const DefaultThresholdPercent = 120
 
+// DefaultMaxFiring is the MaxFiring of a Baseline that leaves it zero.
+const DefaultMaxFiring = 50
+
 // A Baseline is what a metric is expected to be, and how much worse it may
 // get before somebody is told. It is plain data: it may be copied, and a
 // Processor keeps its own copy.
@@ -130,6 +133,12 @@ type Baseline struct {
 	// NoData decides after three silent intervals; NoDataResolve unless set.
 	NoData NoData
 
+	// MaxFiring is how many groups of the baseline may fire at once and be
+	// told one by one. If there would be more, those that come on top are
+	// told in one alert, which has Groups set, names the worst, and resolves
+	// when all of them have. 0 is [DefaultMaxFiring], less than 0 no limit.
+	MaxFiring int
+
 	// Active names the metric that counts calls in flight, an up-down sum or
 	// gauge with the group's attributes, so that calls that hang are not
 	// taken for silence. Empty: the companion of Metric where it has a known
@@ -139,6 +148,25 @@ type Baseline struct {
 	// Unless names a metric that takes over: once a series of it was seen,
 	// this baseline is not judged any more. Empty: always judged.
 	Unless string
+
+	// Relative holds the group against its own recent past instead of a fixed
+	// Target, which must be 0 then: the target is the mean of the newest
+	// Relative intervals that were judged and did not breach. Until there are
+	// WarmUp of them (0: as many as Relative), and while their mean is 0,
+	// nothing is judged. 0: a fixed target.
+	Relative, WarmUp int
+
+	// Objective makes the baseline one of burn rate: the share of measurements
+	// that have to be good, such as 0.999. Bad are, for ErrorRatio, those that
+	// failed; for any statistic of a histogram's values, those beyond Target,
+	// which must be a bucket boundary, as views.For makes it. It alerts while
+	// both windows of one of the Burn pairs burn the rest, the error budget,
+	// more than Factor times as fast as the objective allows. Values are that
+	// rate, the target is the Factor, thresholds in percent mean nothing. Nil:
+	// 1h and 5m at 14.4, 6h and 30m at 6. What the windows hold is lost with
+	// the process. 0: no burn rate.
+	Objective float64
+	Burn      []BurnWindow
 
 	// Severity, Labels and Annotations go with the alert as they are.
 	Severity    string
@@ -196,6 +224,39 @@ func (b Baseline) minCount() uint64 {
 	return b.Statistic.defaultMinCount()
 }
 
+// maxRelative bounds what is remembered of a group's past.
+const maxRelative = 10_000
+
+func (b Baseline) validateBurn() (errs []error) {
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if b.Objective == 0 {
+		if len(b.Burn) > 0 {
+			bad("burn windows need an objective")
+		}
+		return errs
+	}
+	switch {
+	case !(b.Objective > 0 && b.Objective < 1):
+		bad("the objective %v is not between 0 and 1", b.Objective)
+	case b.Relative != 0:
+		bad("a burn rate cannot be relative")
+	case b.Direction == LowerIsWorse:
+		bad("a burn rate is worse when it is higher")
+	case b.Observed():
+		bad("a burn rate needs a target")
+	case b.Statistic != ErrorRatio && !b.Statistic.ofDistribution():
+		bad("the burn rate of %s is not known: want %s, or a statistic of a histogram's values", b.Statistic, ErrorRatio)
+	}
+	for _, w := range b.Burn {
+		if w.Short <= 0 || w.Long <= w.Short || w.Long > 31*24*time.Hour || !(w.Factor > 0) || math.IsInf(w.Factor, 0) {
+			bad("the burn window %v and %v at %v: want a long one, up to 31 days, a shorter one and a positive factor", w.Long, w.Short, w.Factor)
+		}
+	}
+	return errs
+}
+
+func (b Baseline) maxFiring() int { return max(cmp.Or(b.MaxFiring, DefaultMaxFiring), 0) }
+
 // Validate reports everything that is wrong with b, joined; nil if it can be
 // judged. [For], [NewProcessor] and [Watch] call it.
 func (b Baseline) Validate() error {
@@ -217,7 +278,9 @@ func (b Baseline) Validate() error {
 		bad("the target is infinite")
 	case b.Target < 0:
 		bad("the target %v is negative", b.Target)
-	case b.Target == 0 && b.Direction == LowerIsWorse:
+	case b.Relative != 0 && b.Target != 0:
+		bad("a relative baseline has no target of its own: %v must be 0", b.Target)
+	case b.Target == 0 && b.Direction == LowerIsWorse && b.Relative == 0:
 		bad("a target of 0 can never be undercut")
 	}
 	if _, err := unitFactor(b.Unit); err != nil {
@@ -236,6 +299,12 @@ func (b Baseline) Validate() error {
 	}
 	if b.For < 0 || b.KeepFiringFor < 0 || b.Remind < 0 {
 		bad("a negative duration")
+	}
+	if b.Relative < 0 || b.Relative > maxRelative || b.WarmUp < 0 || b.WarmUp > max(b.Relative, 0) {
+		bad("it is relative to %d intervals and warms up for %d: want up to %d, and no more than those", b.Relative, b.WarmUp, maxRelative)
+	}
+	for _, err := range b.validateBurn() {
+		bad("%w", err)
 	}
 	for _, kv := range b.Match {
 		if !kv.Valid() || kv.Value.Type() == attribute.EMPTY {

@@ -44,7 +44,7 @@ func standardBounds(name, unit string) []float64 {
 func levelsOf(baselines []Baseline, metricUnit string) []float64 {
 	var levels []float64
 	for _, b := range baselines {
-		if !b.Statistic.ofDistribution() || b.Observed() {
+		if !b.Statistic.ofDistribution() || b.Observed() || b.Relative > 0 {
 			continue
 		}
 		factor, err := b.factor(metricUnit)

@@ -37,6 +37,7 @@ type evaluator struct {
 	tally       []*transitionCount // in a stable order
 
 	alerts         []Alert                   // of this evaluation, reused
+	events         []event                   // of one rule, reused
 	current, state distribution.Distribution // scratch
 	collection     *metricdata.ResourceMetrics
 	resource       *resource.Resource
@@ -98,7 +99,7 @@ func newEvaluator(baselines []Baseline, c *config) (*evaluator, error) {
 		if b.Unless != "" {
 			r.unless = e.metric(b.Unless)
 		}
-		if b.Statistic.ofDistribution() && b.Direction == HigherIsWorse && !b.Observed() && b.Active != "-" {
+		if b.Statistic.ofDistribution() && b.Direction == HigherIsWorse && !b.Observed() && b.Objective == 0 && b.Active != "-" {
 			e.watchActive(r)
 		}
 	}
@@ -205,6 +206,7 @@ func (e *evaluator) judge(r *rule) {
 			r.busy = r.busy || g.busy()
 		}
 	}
+	e.events = e.events[:0]
 	for _, g := range r.order {
 		if !r.coarse {
 			completed = g.sum.Count
@@ -212,26 +214,23 @@ func (e *evaluator) judge(r *rule) {
 		at := g.at(e.now)
 		g.lose(&e.tick)
 		rd := g.read(&e.tick, at, completed)
-		g.incomplete = r.incomplete
-		g.judged = rd.verdict != absent && rd.verdict != abstain && !math.IsNaN(rd.value)
-		if rd.verdict == absent {
-			g.silence += e.tick.elapsed
-		} else {
-			g.measured, g.silenced, g.silence = true, false, 0
-		}
-		if !math.IsNaN(rd.value) {
-			g.last, g.lastFrom, g.lastEnd = rd, g.from, at
-		}
-		if rd.verdict == abstain && g.bucketless() {
+		g.note(&e.tick, rd, at)
+		if rd.reason == reasonNoBound {
+			e.warn(r, "no bucket boundary of %s is at the target: use views.For", r.Metric)
+		} else if rd.verdict == abstain && g.bucketless() {
 			e.warn(r, "the series of %s have no buckets to tell %s from", r.Metric, r.Statistic)
 		}
 		e.step(g, rd, at)
-		g.next(&e.tick, at)
+	}
+	e.tell(r)
+	for _, g := range r.order {
+		g.next(&e.tick, g.at(e.now))
 	}
 	r.incomplete = false
 	r.forget()
 }
 
+// step moves the lifecycle of one group on, and notes what is to be told.
 func (e *evaluator) step(g *group, rd reading, at time.Time) {
 	r, since := g.rule, g.life.since
 	tr := g.life.step(&r.Baseline, rd.verdict, at, e.interval)
@@ -243,69 +242,38 @@ func (e *evaluator) step(g *group, rd reading, at time.Time) {
 	}
 	switch tr {
 	case fired:
-		e.raise(g, rd, Firing, g.life.since, at)
+		since = g.life.since
 		e.count(r.Name, Firing)
 	case resolved:
-		e.raise(g, rd, Resolved, since, at)
 		e.count(r.Name, Resolved)
 	case reminded:
 		if math.IsNaN(rd.value) { // what is known of it is older than this interval
 			rd.value, rd.count = g.last.value, g.last.count
 		}
-		e.raise(g, rd, Firing, since, at)
-		e.alerts[len(e.alerts)-1].Reminder = true
+	case nothing:
+		return
 	}
+	e.events = append(e.events, event{g, rd, tr, since, at})
 }
 
 // supersede ends a rule whose place another metric has taken: what fires
 // resolves, and its groups are dropped.
 func (e *evaluator) supersede(r *rule) {
+	e.events = e.events[:0]
 	for _, g := range r.order {
 		if g.life.state == Firing {
 			rd := reading{value: math.NaN(), reason: r.Unless + " is judged instead"}
-			e.raise(g, rd, Resolved, g.life.since, g.at(e.now))
+			e.events = append(e.events, event{g, rd, resolved, g.life.since, g.at(e.now)})
 			e.count(r.Name, Resolved)
 		}
 	}
+	e.tell(r)
 	r.superseded, r.unless = true, nil
 	clear(r.groups)
 	r.order = nil
 	for _, m := range e.metrics {
 		m.detach(r)
 	}
-}
-
-func (e *evaluator) raise(g *group, rd reading, state State, since, at time.Time) {
-	r := g.rule
-	a := Alert{
-		Name: r.Name, Metric: r.Metric, Statistic: r.Statistic,
-		State: state, Value: rd.value * r.factor, Target: r.Target,
-		Threshold: r.Threshold(), Clear: r.Baseline.Clear(), Unit: r.shownUnit(), Direction: r.Direction,
-		Count: rd.count, Start: g.from, End: at, Since: since, Reason: rd.reason,
-		Group: g.attrs, Resource: e.resource,
-		Severity: r.Severity, Labels: r.Labels, Annotations: r.Annotations,
-	}
-	if a.Start.IsZero() || a.Start.After(at) {
-		a.Start = at.Add(-e.tick.elapsed)
-	}
-	a.Excess, _ = r.Excess(a.Value)
-	if state == Firing {
-		a.Exemplars = e.exemplars(g)
-	}
-	e.alerts = append(e.alerts, a)
-}
-
-func (e *evaluator) count(name string, state State) {
-	key := transitionKey{name, state}
-	c := e.transitions[key]
-	if c == nil {
-		c = &transitionCount{attrs: attribute.NewSet(
-			keyBaseline.String(name), keyState.String(state.String()),
-		)}
-		e.transitions[key] = c
-		e.tally = append(e.tally, c)
-	}
-	c.total++
 }
 
 // warnUnmatched says once of each baseline that nothing matched it, after it

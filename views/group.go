@@ -1,6 +1,7 @@
 package views
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"time"
@@ -36,6 +37,9 @@ type group struct {
 	calls   inFlight      // now
 	before  inFlight      // at the interval's start
 
+	past past // of a relative baseline
+	burn burn // of a burn rate
+
 	last       reading // the newest that had a value
 	lastEnd    time.Time
 	lastFrom   time.Time
@@ -43,6 +47,7 @@ type group struct {
 	silenced   bool // for so long that NoData decided
 	incomplete bool // in the newest interval
 	judged     bool // the newest interval had a verdict
+	covered    bool // it fires, and a summary tells of it
 }
 
 // An interval is what the points of a collection add up to.
@@ -165,7 +170,11 @@ func (g *group) silent(t *tick) bool {
 // interval, in all groups for a rule whose calls in flight have none.
 func (g *group) read(t *tick, at time.Time, completed uint64) reading {
 	r := g.rule
-	if hang, ok := g.hang(t, completed); ok {
+	if r.Objective > 0 {
+		return g.burning(t)
+	}
+	threshold, clear := g.levels()
+	if hang, ok := g.hang(t, completed, threshold); ok {
 		return hang
 	}
 	if g.points == 0 {
@@ -187,9 +196,11 @@ func (g *group) read(t *tick, at time.Time, completed uint64) reading {
 		out.verdict = absent
 	case g.needsTime() && !g.lastsLongEnough(t, at):
 	case !ok, count < r.needed, r.Observed():
-	case r.over(v, r.threshold):
+	case math.IsNaN(threshold):
+		out.verdict = learning
+	case r.over(v, threshold):
 		out.verdict = breach
-	case r.over(v, r.clear):
+	case r.over(v, clear):
 		out.verdict = between
 	default:
 		out.verdict = good
@@ -202,7 +213,7 @@ func (g *group) read(t *tick, at time.Time, completed uint64) reading {
 func (g *group) complete(rd reading) reading {
 	if r := g.rule; r.incomplete {
 		rd.reason = r.incompleteness
-		if rd.verdict == good {
+		if rd.verdict == good || rd.verdict == learning {
 			rd.verdict = abstain
 		}
 	}
@@ -287,7 +298,7 @@ func (g *group) bucketless() bool {
 // completed until its end: they take at least as long as the interval. As
 // none completed, no fewer calls can be in flight now. What the overflow
 // series hides may have completed.
-func (g *group) hang(t *tick, completed uint64) (reading, bool) {
+func (g *group) hang(t *tick, completed uint64, threshold float64) (reading, bool) {
 	r := g.rule
 	if !r.latency || completed > 0 || r.incomplete || !g.before.known || !g.calls.known ||
 		g.before.calls <= 0 || g.calls.calls < g.before.calls {
@@ -295,7 +306,7 @@ func (g *group) hang(t *tick, completed uint64) (reading, bool) {
 	}
 	// No longer than two intervals: a clock that jumps is no hang.
 	length := min(g.calls.at.Sub(g.before.at), 2*t.usual).Seconds() * r.perSecond
-	if !(length > r.threshold) {
+	if !(length > threshold) {
 		return reading{}, false
 	}
 	return reading{
@@ -303,6 +314,55 @@ func (g *group) hang(t *tick, completed uint64) (reading, bool) {
 		value:   length,
 		reason:  fmt.Sprintf("at least: %.0f calls in flight, none completed", g.calls.calls),
 	}, true
+}
+
+// note keeps what a reading says beyond its verdict.
+func (g *group) note(t *tick, rd reading, at time.Time) {
+	g.incomplete = g.rule.incomplete
+	g.judged = (rd.verdict == good || rd.verdict == between || rd.verdict == breach) && !math.IsNaN(rd.value)
+	if n := g.rule.Relative; n > 0 && (rd.verdict == learning || g.judged && rd.verdict != breach) {
+		g.past.teach(rd.value*g.rule.factor, n)
+	}
+	if rd.verdict == absent {
+		g.silence += t.elapsed
+	} else {
+		g.measured, g.silenced, g.silence = true, false, 0
+	}
+	if !math.IsNaN(rd.value) {
+		g.last, g.lastFrom, g.lastEnd = rd, g.from, at
+	}
+}
+
+// baseline is what the group is held against.
+func (g *group) baseline() *Baseline {
+	switch r := g.rule; {
+	case r.Relative > 0 && g.past.own.Relative > 0:
+		return &g.past.own
+	case r.Objective > 0 && g.burn.own.Objective > 0:
+		return &g.burn.own
+	}
+	return &g.rule.Baseline
+}
+
+// levels are the threshold and the clear level, in the metric's unit. Both are
+// NaN while a relative baseline knows too little.
+func (g *group) levels() (threshold, clear float64) {
+	r := g.rule
+	if r.Relative == 0 {
+		return r.threshold, r.clear
+	}
+	b := &g.past.own
+	*b = r.Baseline
+	b.Target = g.past.target(cmp.Or(r.WarmUp, r.Relative))
+	return b.Threshold() / r.factor, b.Clear() / r.factor
+}
+
+// scale is what makes a reading's value one in the baseline's unit.
+func (g *group) scale() float64 {
+	if g.rule.Objective > 0 {
+		return 1
+	}
+	return g.rule.factor
 }
 
 // busy reports whether calls are in flight.

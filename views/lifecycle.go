@@ -6,11 +6,12 @@ import "time"
 type verdict uint8
 
 const (
-	abstain verdict = iota // too little to say anything: neither for nor against
-	good                   // at the clear level or better
-	between                // worse than the clear level, not than the threshold
-	breach                 // beyond the threshold
-	absent                 // nothing was measured
+	abstain  verdict = iota // too little to say anything: neither for nor against
+	good                    // at the clear level or better
+	between                 // worse than the clear level, not than the threshold
+	breach                  // beyond the threshold
+	learning                // not judged yet: what it is held against is being learnt
+	absent                  // nothing was measured
 )
 
 // A transition is what a step of the lifecycle asks to be told.
@@ -52,6 +53,9 @@ func (l *lifecycle) step(b *Baseline, v verdict, end time.Time, usual time.Durat
 		elapsed = 0
 	}
 	l.last = end
+	if v == learning {
+		v = abstain
+	}
 	switch {
 	case v == absent:
 		return l.remind(b, elapsed, usual) // how long it is so is the caller's to know

@@ -165,11 +165,11 @@ func (p *Processor) Status() []Status {
 }
 
 func (g *group) status() Status {
-	r := g.rule
+	r, b := g.rule, g.baseline()
 	s := Status{
 		Name: r.Name, Metric: r.Metric, Statistic: r.Statistic, Direction: r.Direction,
 		Group: g.attrs, State: g.life.state,
-		Value: math.NaN(), Target: r.Target, Threshold: r.Threshold(), Unit: r.shownUnit(), Excess: math.NaN(),
+		Value: math.NaN(), Target: b.Target, Threshold: b.Threshold(), Unit: r.shownUnit(), Excess: math.NaN(),
 		Since: g.life.since,
 	}
 	switch {
@@ -179,8 +179,8 @@ func (g *group) status() Status {
 		s.State = Silent
 	}
 	if r.bound && !math.IsNaN(g.last.value) {
-		s.Value = g.last.value * r.factor
-		s.Excess, _ = r.Excess(s.Value)
+		s.Value = g.last.value * g.scale()
+		s.Excess, _ = b.Excess(s.Value)
 		s.Count, s.Start, s.End, s.Reason = g.last.count, g.lastFrom, g.lastEnd, g.last.reason
 	}
 	return s

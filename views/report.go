@@ -168,7 +168,7 @@ func (o *report) group(g *group, now time.Time) {
 		return
 	}
 	if g.judged {
-		if x, ok := g.rule.Excess(g.last.value * g.rule.factor); ok && !math.IsNaN(x) && !math.IsInf(x, 0) {
+		if x, ok := g.baseline().Excess(g.last.value * g.scale()); ok && !math.IsNaN(x) && !math.IsInf(x, 0) {
 			add(&o.excess, metricdata.DataPoint[float64]{Attributes: g.reported, Time: now, Value: x}, g.rule.shared)
 		}
 	}

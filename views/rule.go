@@ -80,6 +80,8 @@ type rule struct {
 	incomplete bool // the metric's overflow series grew in this interval
 	busy       bool // calls are in flight, for a coarse rule
 
+	storm storm
+
 	waited time.Duration // for a series to match
 
 	// incompleteness is the reason of a reading while it is so.
@@ -88,6 +90,10 @@ type rule struct {
 
 func newRule(b Baseline) *rule {
 	b.Match, b.By = slices.Clone(b.Match), slices.Clone(b.By)
+	b.Burn = slices.Clone(b.Burn)
+	if b.Objective > 0 && len(b.Burn) == 0 {
+		b.Burn = defaultBurn
+	}
 	b.Labels, b.Annotations = maps.Clone(b.Labels), maps.Clone(b.Annotations)
 	q, _ := b.Statistic.Quantile()
 	return &rule{
@@ -142,6 +148,8 @@ func (r *rule) assume() {
 // shownUnit is the unit of values in alerts and in the status.
 func (r *rule) shownUnit() string {
 	switch {
+	case r.Objective > 0:
+		return "1"
 	case r.Unit != "":
 		return r.Unit
 	case r.Statistic == ErrorRatio:
