@@ -231,26 +231,42 @@ func (b *board) baselines() {
 		fmt.Sprintf("max by (%s, %s) (%s)", by, quotedLabel(instance), b.series("otelperf.alert.active", "")), legend+" {{"+instance+"}}")
 	b.graph("Excess over target", "How much worse than its target each value is: 20 % is a fifth worse.", "percentunit", nil,
 		fmt.Sprintf("max by (%s, %s) (%s)", by, quotedLabel(instance), b.series("otelperf.baseline.excess", "")), legend+" {{"+instance+"}}")
+	// Baselines that share a name judge the same thing, measured by different
+	// metrics: a panel for both.
+	var order []string
+	named := make(map[string][]*judged)
 	for _, j := range b.set.judged {
-		if !j.fleet {
-			b.baseline(j)
+		if j.fleet {
+			continue
 		}
+		if named[j.Name] == nil {
+			order = append(order, j.Name)
+		}
+		named[j.Name] = append(named[j.Name], j)
+	}
+	for _, name := range order {
+		b.baseline(named[name])
 	}
 }
 
-// baseline draws a value with its target and threshold, in the recorded unit.
-func (b *board) baseline(j *judged) {
-	shown := *j
-	shown.every = b.in()
-	value, err := shown.value()
-	if err != nil {
-		b.err = err
-		return
+// baseline draws values with their target and threshold, in the recorded unit.
+func (b *board) baseline(all []*judged) {
+	var queries []string
+	for _, j := range all {
+		shown := *j
+		shown.every = b.in()
+		value, err := shown.value()
+		if err != nil {
+			b.err = err
+			return
+		}
+		var legend []string
+		for _, l := range j.by() {
+			legend = append(legend, "{{"+l+"}}")
+		}
+		queries = append(queries, value, strings.Join(legend, " "))
 	}
-	var legend []string
-	for _, l := range j.by() {
-		legend = append(legend, "{{"+l+"}}")
-	}
+	j := all[0]
 	var steps []map[string]any
 	description := fmt.Sprintf("%s of %s", j.Statistic, j.Metric)
 	if !math.IsNaN(j.target) {
@@ -261,7 +277,7 @@ func (b *board) baseline(j *judged) {
 		}
 		steps = []map[string]any{{"value": nil, "color": good}, {"value": j.threshold, "color": bad}}
 	}
-	b.graph(j.Name, description, grafanaUnit(j), steps, value, strings.Join(legend, " "))
+	b.graph(j.Name, description, grafanaUnit(j), steps, queries...)
 }
 
 func grafanaUnit(j *judged) string {

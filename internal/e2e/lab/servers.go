@@ -248,8 +248,13 @@ type Database struct {
 // configuration.
 func StartPrometheus(t testing.TB, config string, args ...string) *Database {
 	t.Helper()
+	return StartPrometheusAt(t, Port(t), config, args...)
+}
+
+// StartPrometheusAt is StartPrometheus on a port that others know already.
+func StartPrometheusAt(t testing.TB, port int, config string, args ...string) *Database {
+	t.Helper()
 	dir := t.TempDir()
-	port := Port(t)
 	file := Write(t, dir, "prometheus.yml", "storage:\n  tsdb:\n    out_of_order_time_window: 30m\n"+config)
 	db := &Database{URL: fmt.Sprintf("http://127.0.0.1:%d", port), t: t}
 	db.Process = Run(t, "prometheus", dir, nil, append([]string{

@@ -1,0 +1,290 @@
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/Shopify/toxiproxy/v2"
+	"github.com/rs/zerolog"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	collector "go.opentelemetry.io/proto/otlp/collector/metrics/v1"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/otelperf/otelperf-go/internal/e2e/lab"
+	"github.com/otelperf/otelperf-go/otelperf/monitor"
+	"github.com/otelperf/otelperf-go/views"
+)
+
+const faultInterval = 250 * time.Millisecond
+
+// A fault is something that goes wrong between a service and its backend.
+// inject starts it, heal ends it; without heal it never ends.
+type fault struct {
+	name         string
+	down         bool // the Collector is not there at start
+	inject, heal func(*street)
+	endpoint     func(*street) string // instead of the network's
+}
+
+// A street is the way from a service to its Collector, with the places where it
+// can break: a network in toxiproxy's hands, and a front server that may answer
+// for the Collector.
+type street struct {
+	t         *testing.T
+	collector *lab.Collector
+	network   *toxiproxy.Proxy
+	front     *httptest.Server
+	answer    atomic.Pointer[http.HandlerFunc] // nil: the Collector's
+}
+
+func newStreet(t *testing.T, down bool) *street {
+	s := &street{t: t, collector: lab.NewCollector(t)}
+	if !down {
+		s.collector.Start()
+	}
+	to, err := url.Parse(s.collector.Endpoint())
+	if err != nil {
+		t.Fatal(err)
+	}
+	through := httputil.NewSingleHostReverseProxy(to)
+	through.ErrorLog = log.New(io.Discard, "", 0) // failing is what it is for
+	s.front = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if h := s.answer.Load(); h != nil {
+			(*h)(w, r)
+			return
+		}
+		through.ServeHTTP(w, r)
+	}))
+	t.Cleanup(s.front.Close)
+	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
+	s.network = toxiproxy.NewProxy(server, "network", fmt.Sprintf("127.0.0.1:%d", lab.Port(t)), s.front.Listener.Addr().String())
+	if err := s.network.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.network.Stop)
+	return s
+}
+
+// toxic puts a toxic into the network, for both directions.
+func (s *street) toxic(kind, attributes string) {
+	for _, direction := range []string{"upstream", "downstream"} {
+		_, err := s.network.Toxics.AddToxicJson(strings.NewReader(fmt.Sprintf(`{"type":%q,"stream":%q,"name":%q,"attributes":%s}`,
+			kind, direction, kind+direction, attributes)))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+func (s *street) clean() { s.network.Toxics.ResetToxics(context.Background()) }
+
+func (s *street) answers(h http.HandlerFunc) { s.answer.Store(&h) }
+
+func (s *street) answersItself() { s.answer.Store(nil) }
+
+func status(code int) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "1")
+		w.WriteHeader(code)
+	}
+}
+
+// partial accepts a request and says that some points of it were rejected.
+func partial(w http.ResponseWriter, _ *http.Request) {
+	body, err := proto.Marshal(&collector.ExportMetricsServiceResponse{
+		PartialSuccess: &collector.ExportMetricsPartialSuccess{RejectedDataPoints: 3, ErrorMessage: "too old"},
+	})
+	if err != nil {
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/x-protobuf")
+	_, _ = w.Write(body)
+}
+
+// otherProtocol speaks something that is not HTTP.
+func otherProtocol(w http.ResponseWriter, _ *http.Request) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return
+	}
+	_, _ = io.WriteString(conn, "SSH-2.0-OpenSSH_9.2\r\n")
+	_ = conn.Close()
+}
+
+var faults = []fault{
+	{name: "down at start", down: true, inject: func(*street) {}, heal: func(s *street) { s.collector.Start() }},
+	{name: "killed and restarted", inject: func(s *street) { s.collector.Kill() }, heal: func(s *street) { s.collector.Start() }},
+	{name: "stopped", inject: func(s *street) { s.collector.Signal(syscall.SIGSTOP) }, heal: func(s *street) { s.collector.Signal(syscall.SIGCONT) }},
+	{name: "latency", inject: func(s *street) { s.toxic("latency", `{"latency":1500}`) }, heal: (*street).clean},
+	{name: "bandwidth", inject: func(s *street) { s.toxic("bandwidth", `{"rate":1}`) }, heal: (*street).clean},
+	{name: "black hole", inject: func(s *street) { s.toxic("timeout", `{"timeout":0}`) }, heal: (*street).clean},
+	{name: "resetting", inject: func(s *street) { s.toxic("reset_peer", `{"timeout":0}`) }, heal: (*street).clean},
+	{name: "refusing", inject: func(s *street) { s.network.Stop() }, heal: func(s *street) {
+		if err := s.network.Start(); err != nil {
+			s.t.Fatal(err)
+		}
+	}},
+	{name: "429 with Retry-After", inject: func(s *street) { s.answers(status(http.StatusTooManyRequests)) }, heal: (*street).answersItself},
+	{name: "503 with Retry-After", inject: func(s *street) { s.answers(status(http.StatusServiceUnavailable)) }, heal: (*street).answersItself},
+	{name: "partial success", inject: func(s *street) { s.answers(partial) }, heal: (*street).answersItself},
+	{name: "another protocol on the port", inject: func(s *street) { s.answers(otherProtocol) }, heal: (*street).answersItself},
+	{name: "gRPC's port for HTTP", inject: func(*street) {}, endpoint: func(s *street) string { return fmt.Sprintf("http://127.0.0.1:%d", s.collector.GRPC) }},
+	{name: "a name that does not resolve", inject: func(*street) {}, endpoint: func(*street) string { return "http://collector.invalid:4318" }},
+}
+
+// A tally is an exporter that counts collections: one for each that was judged.
+type tally struct{ collections atomic.Int64 }
+
+func (*tally) Temporality(sdkmetric.InstrumentKind) metricdata.Temporality {
+	return metricdata.CumulativeTemporality
+}
+
+func (*tally) Aggregation(k sdkmetric.InstrumentKind) sdkmetric.Aggregation {
+	return sdkmetric.DefaultAggregationSelector(k)
+}
+
+func (c *tally) Export(context.Context, *metricdata.ResourceMetrics) error {
+	c.collections.Add(1)
+	return nil
+}
+func (*tally) ForceFlush(context.Context) error { return nil }
+func (*tally) Shutdown(context.Context) error   { return nil }
+
+// TestFaults: whatever happens behind a service, its calls are as fast as
+// before, every interval is judged, alerts come on time, and once all is well
+// again the totals are exactly right.
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	for _, f := range faults {
+		t.Run(f.name, func(t *testing.T) { f.run(t) })
+	}
+}
+
+func (f fault) run(t *testing.T) {
+	s := newStreet(t, f.down)
+	endpoint := "http://" + s.network.Listen
+	if f.endpoint != nil {
+		endpoint = f.endpoint(s)
+	}
+	var judged tally
+	alerts := make(chan views.Alert, 100)
+	toml := fmt.Sprintf("[monitoring]\ninterval_seconds = %v\n[baseline_targets]\nsearch_ms = 10\n[export]\nexporters = [\"otlp\"]\nendpoint = %q\ntimeout_seconds = 1\n",
+		faultInterval.Seconds(), endpoint)
+	svc := startService(t, toml, monitor.WithExporter(&judged),
+		monitor.WithNotify(func(_ context.Context, a views.Alert) error { alerts <- a; return nil }))
+	recorded := uint64(0)
+	record := func(n int, d time.Duration) {
+		svc.record(n, d)
+		recorded += uint64(n)
+	}
+	if !f.down && f.endpoint == nil {
+		record(50, time.Millisecond)
+		wantTotal(t, s.collector, recorded)
+	}
+
+	f.inject(s)
+	before := judged.collections.Load()
+	began := time.Now()
+	slow, over := longest(func() { record(1, 20*time.Millisecond) }, 2500*time.Millisecond)
+	intervals := int64(time.Since(began) / faultInterval)
+	if n := judged.collections.Load() - before; n < intervals-1 {
+		t.Errorf("%d of %d intervals were judged", n, intervals)
+	}
+	// A machine that is busy delays anybody: one call in a hundred may wait.
+	if slow > 2*time.Millisecond {
+		t.Errorf("99 %% of the calls took up to %v", slow)
+	}
+	t.Logf("calls during the fault: p99 %v, longest %v; %d of %d intervals judged", slow, over, judged.collections.Load()-before, intervals)
+	select {
+	case a := <-alerts:
+		if late := a.Since.Sub(began); a.Name != "search_ms" || late > 3*faultInterval {
+			t.Errorf("%v, %v after the calls became slow", a, late)
+		}
+	default:
+		t.Error("no alert while the fault lasted")
+	}
+
+	if f.heal == nil {
+		if err := svc.stop(3 * time.Second); err == nil {
+			t.Error("what could not be sent is no error of Shutdown")
+		}
+		return
+	}
+	f.heal(s)
+	record(10, time.Millisecond)
+	wantTotal(t, s.collector, recorded)
+}
+
+// longest calls f for so long, and returns the 99th percentile of its time and
+// the longest.
+func longest(f func(), d time.Duration) (p99, most time.Duration) {
+	var all []time.Duration
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(d); time.Now().Before(end); {
+		start := time.Now()
+		f()
+		all = append(all, time.Since(start))
+		<-tick.C
+	}
+	slices.Sort(all)
+	return all[len(all)*99/100], all[len(all)-1]
+}
+
+// TestDeltaThroughOutage: with deltas the queue keeps what an outage holds up,
+// in order; nothing of it is lost, or counted twice.
+func TestDeltaThroughOutage(t *testing.T) {
+	t.Parallel()
+	s := newStreet(t, false)
+	svc := startService(t, fmt.Sprintf("[monitoring]\ninterval_seconds = 0.25\n[export]\nexporters = [\"otlp\"]\nendpoint = %q\ntemporality = \"delta\"\ntimeout_seconds = 1\n", "http://"+s.network.Listen))
+	svc.record(50, time.Millisecond)
+	wantTotal(t, s.collector, 50)
+	s.network.Stop()
+	recorded := uint64(50)
+	longest(func() { svc.record(1, time.Millisecond); recorded++ }, 2500*time.Millisecond)
+	if err := s.network.Start(); err != nil {
+		t.Fatal(err)
+	}
+	svc.record(5, time.Millisecond)
+	wantTotal(t, s.collector, recorded+5)
+}
+
+// TestBackendDownBehindQueue: what the Collector accepted while Prometheus was
+// not there arrives once it is, each sample at its own time.
+func TestBackendDownBehindQueue(t *testing.T) {
+	t.Parallel()
+	port := lab.Port(t)
+	c := lab.StartCollector(t, "OTELPERF_PROM_EXPORTERS=[otlp_http/prometheus]", fmt.Sprintf("OTELPERF_PROMETHEUS=http://127.0.0.1:%d", port))
+	svc := startService(t, export(c.Endpoint(), ""))
+	began := time.Now()
+	for range 8 {
+		svc.record(10, time.Millisecond)
+		_ = svc.ForceFlush(t.Context())
+	}
+	wantTotal(t, c, 80)
+	c.Kill() // the queue is on disk
+	c.Start()
+	svc.record(10, time.Millisecond)
+	wantTotal(t, c, 90)
+	outage := time.Since(began)
+	db := lab.StartPrometheusAt(t, port, "")
+	db.Want(`sum(otelperf_operation_duration_seconds_count)`, 90)
+	samples, err := db.Scalar(fmt.Sprintf(`max(count_over_time(otelperf_operation_duration_seconds_count[%ds]))`, int(outage.Seconds())+60))
+	if err != nil || samples < 8 {
+		t.Errorf("%v samples of the outage, %v: want at least one for each collection", samples, err)
+	}
+}
