@@ -49,7 +49,7 @@ func (s *series) drain(total uint64, now time.Time) {
 		s.total, s.grew = total, now
 	}
 	if s.current != nil {
-		s.current.spread.misses.Store(0)
+		s.current.spread.Forgive()
 	}
 	for i := range s.shards {
 		sh := s.shards[i].Load()

@@ -11,6 +11,8 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/metric/exemplar"
+
+	"github.com/otelperf/otelperf-go/internal/stripe"
 )
 
 // A series is one attribute set of a store, and all that was measured of it.
@@ -48,7 +50,7 @@ type lease struct {
 	wanted   []atomic.Uint32 // exemplars.wanted, nil if there are none
 	buckets  int
 	extremes bool
-	spread   spread
+	spread   stripe.Spread
 	series   *series
 }
 
@@ -56,7 +58,7 @@ type lease struct {
 // view's filter.
 func (l *lease) record(ctx context.Context, v float64, original *attribute.Set) {
 	var sh *shard
-	i := l.spread.choose()
+	i := l.spread.Choose()
 	if sh = l.shards[i].Load(); sh == nil {
 		sh = l.makeShard(i)
 	}
@@ -68,7 +70,7 @@ func (l *lease) record(ctx context.Context, v float64, original *attribute.Set) 
 		sh.extremes(v)
 	}
 	if sh.add(v) {
-		l.spread.missed(len(l.shards))
+		l.spread.Missed()
 	}
 	// The bucket comes last: what a collection finds counted has its sum and
 	// its extremes there, or has had them there the last time.
@@ -88,7 +90,7 @@ func (l *lease) recordExponential(ctx context.Context, v float64, original *attr
 		sh.extremes(v)
 	}
 	if sh.add(v) {
-		l.spread.missed(len(l.shards))
+		l.spread.Missed()
 	}
 	var n uint64
 	at := octaves // where exemplars of zeros and odd values are wanted

@@ -4,7 +4,6 @@ import (
 	"math"
 	"sync"
 	"sync/atomic"
-	"unsafe"
 )
 
 // A shard is a share of a series' measurements. Its counters only ever rise, so
@@ -87,44 +86,6 @@ func (s *shard) drain() (sum, lowest, highest float64) {
 		highest = math.Float64frombits(s.highest.Swap(negativeInfinite))
 	}
 	return sum, lowest, highest
-}
-
-// A spread says over how many shards a series' measurements go. One is enough,
-// and the rest is never made, until cores are seen to get in each other's way.
-type spread struct {
-	state  atomic.Uint64 // the shards in use less one, and a salt above bit 8
-	misses atomic.Uint32 // since the last collection
-}
-
-// patience is how many collisions in one interval it takes to spread further.
-const patience = 32
-
-// choose returns the number of the shard for the calling goroutine, whose stack
-// tells it from others. Two that share one by chance are parted by another salt
-// once they collide.
-func (s *spread) choose() int {
-	state := s.state.Load()
-	mask := state & 0xff
-	if mask == 0 {
-		return 0
-	}
-	var here byte
-	at := uint64(uintptr(unsafe.Pointer(&here))) >> 11 //nolint:gosec // only a number is made of it
-	return int((at ^ state>>8) * 0x9e3779b97f4a7c15 >> 56 & mask)
-}
-
-// missed spreads further, or otherwise, once there were enough collisions.
-func (s *spread) missed(limit int) {
-	if s.misses.Add(1)%patience != 0 {
-		return
-	}
-	old := s.state.Load()
-	mask := old & 0xff
-	if int(mask) < limit-1 {
-		mask = mask<<1 | 1
-	}
-	salt := (old>>8 + 1) * 0xd1342543de82ef95
-	s.state.CompareAndSwap(old, salt<<8|mask)
 }
 
 // odd holds what no shard has room for: values of exponential histograms that

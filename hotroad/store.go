@@ -11,6 +11,8 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/exemplar"
+
+	"github.com/otelperf/otelperf-go/internal/stripe"
 )
 
 var overflowSet = attribute.NewSet(attribute.Bool("otel.metric.overflow", true))
@@ -119,7 +121,7 @@ func (st *store) newSeries(attrs attribute.Set, id attribute.Distinct, overflow 
 	now := time.Now()
 	s := &series{
 		attrs: attrs, id: id, overflow: overflow,
-		shards: make([]atomic.Pointer[shard], maxShards()),
+		shards: make([]atomic.Pointer[shard], stripe.Limit()),
 		start:  st.created,
 		grew:   now,
 		seen:   make([]seen, len(st.readers)),
@@ -140,16 +142,6 @@ func (st *store) newSeries(attrs attribute.Set, id attribute.Distinct, overflow 
 	}
 	return s
 }
-
-// maxShards is how many shards a series may get: four for each core, so that two
-// goroutines seldom share one, and no more than 64.
-var maxShards = sync.OnceValue(func() int {
-	n := 1
-	for n < 4*max(runtime.NumCPU(), runtime.GOMAXPROCS(0)) && n < 64 {
-		n *= 2
-	}
-	return n
-})
 
 // end takes the series' lease away. It stays to be collected until nobody can
 // record to it any more.

@@ -1,0 +1,142 @@
+// Package stripe spreads what all cores write over several cache lines, once,
+// and only where, they get in each other's way. An uncontended atomic addition
+// costs a few nanoseconds; one whose line another core has just written costs
+// ten times that, for both of them.
+package stripe
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"unsafe"
+)
+
+// Limit is the largest number of stripes: four for each core, so that two
+// goroutines seldom share one, a power of two, and no more than 64.
+var Limit = sync.OnceValue(func() int {
+	n := 1
+	for n < 4*max(runtime.NumCPU(), runtime.GOMAXPROCS(0)) && n < 64 {
+		n *= 2
+	}
+	return n
+})
+
+// A Spread says how many stripes are in use and which is whose. The zero value
+// uses one. It must not be copied after its first use.
+type Spread struct {
+	state  atomic.Uint64 // the stripes in use less one; above these 8 bits, a salt
+	misses atomic.Uint32
+}
+
+// patience is how many collisions it takes to spread further.
+const patience = 16
+
+// Choose returns the number of the calling goroutine's stripe, less than Limit.
+// Its stack tells a goroutine from others. The answer may be another one the
+// next time.
+func (s *Spread) Choose() int {
+	state := s.state.Load()
+	if state == 0 {
+		return 0
+	}
+	var here byte
+	at := uint64(uintptr(unsafe.Pointer(&here))) >> 11 //nolint:gosec // only a number is made of it
+	return int((at ^ state>>8) * 0x9e3779b97f4a7c15 >> 56 & state & 0xff)
+}
+
+// Missed notes that two cores met in a stripe. After some of that more stripes
+// are used, or if there are no more, others by whom: two goroutines that share a
+// stripe by chance are parted.
+func (s *Spread) Missed() {
+	if s.misses.Add(1)%patience != 0 {
+		return
+	}
+	old := s.state.Load()
+	mask := old & 0xff
+	if int(mask) < Limit()-1 {
+		mask = mask<<1 | 1
+	}
+	salt := (old>>8 + 1) * 0xd1342543de82ef95
+	s.state.CompareAndSwap(old, salt<<8|mask)
+}
+
+// Forgive forgets the misses so far. Called now and then it keeps rare ones from
+// adding up.
+func (s *Spread) Forgive() {
+	if s.misses.Load() != 0 {
+		s.misses.Store(0)
+	}
+}
+
+// A Count goes up and down. What enters at a cell leaves there too, so that no
+// cell ever falls below zero and a sum taken meanwhile never misses what is in.
+// The zero value is ready for use, and must not be copied after that. It takes
+// three cache lines; another for each stripe comes with contention.
+type Count struct {
+	_      [64]byte
+	first  Cell
+	spread Spread
+	cells  atomic.Pointer[[]Cell]
+	_      [40]byte
+}
+
+// A Cell is a share of a Count.
+type Cell struct {
+	n atomic.Int64
+	_ [56]byte
+}
+
+// Enter adds one and returns the cell to leave by.
+func (c *Count) Enter() *Cell {
+	cell := &c.first
+	if i := c.spread.Choose(); i != 0 {
+		cell = c.cell(i)
+	}
+	cell.n.Add(1)
+	return cell
+}
+
+// Leave takes off the one that Enter added at cell. random is a number that
+// differs from call to call, such as a reading of the clock: by it a few calls
+// are chosen to find out whether others are at the cell at this very moment,
+// which costs more than not to know.
+func (c *Count) Leave(cell *Cell, random uint64) {
+	if random&31 != 0 {
+		cell.n.Add(-1)
+		return
+	}
+	c.probe(cell)
+}
+
+func (c *Count) probe(cell *Cell) {
+	if n := cell.n.Load(); !cell.n.CompareAndSwap(n, n-1) {
+		c.spread.Missed()
+		cell.n.Add(-1)
+	}
+}
+
+// cell returns the i-th cell.
+func (c *Count) cell(i int) *Cell {
+	cells := c.cells.Load()
+	if cells == nil {
+		made := make([]Cell, Limit())
+		c.cells.CompareAndSwap(nil, &made)
+		cells = c.cells.Load()
+	}
+	return &(*cells)[i]
+}
+
+// Add adds n. A Count of several things in one word, each with its own bits,
+// adds what is not the one of Enter by it.
+func (c *Cell) Add(n int64) { c.n.Add(n) }
+
+// Load returns the sum.
+func (c *Count) Load() int64 {
+	n := c.first.n.Load()
+	if cells := c.cells.Load(); cells != nil {
+		for i := range *cells {
+			n += (*cells)[i].n.Load()
+		}
+	}
+	return n
+}

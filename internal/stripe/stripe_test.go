@@ -1,0 +1,105 @@
+package stripe_test
+
+import (
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/otelperf/otelperf-go/internal/stripe"
+)
+
+// TestCount enters and leaves from many goroutines while another looks: the sum
+// is never below what is surely in, nor above what may be.
+func TestCount(t *testing.T) {
+	t.Parallel()
+	var c stripe.Count
+	stay := c.Enter() // is in all the time
+	const goroutines = 16
+	var done atomic.Bool
+	var looking, working sync.WaitGroup
+	looking.Go(func() {
+		for !done.Load() {
+			if n := c.Load(); n < 1 || n > 1+goroutines {
+				t.Errorf("%d are in", n)
+				return
+			}
+		}
+	})
+	for range goroutines {
+		working.Go(func() {
+			for i := range 10000 {
+				c.Leave(c.Enter(), uint64(i))
+			}
+		})
+	}
+	working.Wait()
+	done.Store(true)
+	looking.Wait()
+	if n := c.Load(); n != 1 {
+		t.Errorf("%d are in, want 1", n)
+	}
+	stay.Add(-1)
+	if n := c.Load(); n != 0 {
+		t.Errorf("%d are in, want none", n)
+	}
+}
+
+// TestSpread: one stripe until there are collisions, all of them after enough,
+// and never one that is not there.
+func TestSpread(t *testing.T) {
+	t.Parallel()
+	var s stripe.Spread
+	if i := s.Choose(); i != 0 {
+		t.Errorf("stripe %d at first", i)
+	}
+	s.Forgive()
+	for range 10000 {
+		s.Missed()
+	}
+	var seen sync.Map
+	var wg sync.WaitGroup
+	for range 200 {
+		wg.Go(func() {
+			i := s.Choose()
+			if i < 0 || i >= stripe.Limit() {
+				t.Errorf("stripe %d of %d", i, stripe.Limit())
+			}
+			seen.Store(i, true)
+		})
+	}
+	wg.Wait()
+	n := 0
+	seen.Range(func(any, any) bool { n++; return true })
+	if stripe.Limit() > 1 && n < 2 {
+		t.Errorf("%d stripes in use by 200 goroutines", n)
+	}
+}
+
+func BenchmarkCount(b *testing.B) {
+	var c stripe.Count
+	b.Run("alone", func(b *testing.B) {
+		i := uint64(0)
+		for b.Loop() {
+			c.Leave(c.Enter(), i)
+			i++
+		}
+	})
+	b.Run("parallel", func(b *testing.B) {
+		b.RunParallel(func(pb *testing.PB) {
+			i := uint64(0)
+			for pb.Next() {
+				c.Leave(c.Enter(), i)
+				i++
+			}
+		})
+	})
+	var n atomic.Int64
+	b.Run("atomic", func(b *testing.B) {
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				n.Add(1)
+				n.Add(-1)
+			}
+		})
+	})
+}
