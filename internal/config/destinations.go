@@ -59,6 +59,9 @@ func checkURL(s string) string {
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return "is no URL: want http:// or https:// and a host"
 	}
+	if u.User != nil {
+		return "has a user or password in it: write them as username and password"
+	}
 	return ""
 }
 

@@ -191,6 +191,7 @@ var badFiles = []struct{ text, want string }{
 	{"[alertmanager]\nrepeat_seconds = 0", ":2:1: alertmanager.repeat_seconds = 0 is out of range: want a number from 1 to 3600 (s)"},
 	{"[alertmanager]\nurl = \"http://a\"", `:2:1: unknown key "alertmanager.url", did you mean "urls"?`},
 	{"[webhook]\nurl = \"hush\"", ":2:1: webhook.url is no URL: want http:// or https:// and a host"},
+	{"[alertmanager]\nurls = [\"http://me:hush@a\"]", ":2:1: alertmanager.urls entry has a user or password in it: write them as username and password"},
 	{"[webhook]\nmethod = \"GET\"", `:2:1: webhook.method = "GET" is unknown: want "POST", "PUT" or "PATCH"`},
 	{"[webhook]\npassword = 5", ":2:1: webhook.password is not plain text: want a string of at most 4096 bytes without control characters"},
 	{"[webhook]\nusername = \"me\"\nbearer_token = \"hush\"", ":3:1: webhook.bearer_token stands beside webhook.username: keep one of them"},

@@ -12,14 +12,7 @@ var inactive = []struct {
 	key    string
 	active func(*Config) bool // whether its value asks for the feature
 }{
-	{"monitoring.metrics_retention_hours", func(c *Config) bool { return c.Monitoring.Retention > 0 }},
-	{"monitoring.sample_rate", func(*Config) bool { return true }},
-	{"monitoring.cpu_profiling", func(c *Config) bool { return c.Monitoring.CPUProfiling }},
-	{"monitoring.hot_road", func(c *Config) bool { return c.Monitoring.HotRoad }},
-	{"alerting.evidence", func(c *Config) bool { return c.Alerting.Evidence }},
 	{"alerting.state_file", func(c *Config) bool { return c.Alerting.StateFile != "" }},
-	{"output.metrics_file", func(c *Config) bool { return c.Output.MetricsFile != "" }},
-	{"output.profiling_file", func(c *Config) bool { return c.Output.ProfilingFile != "" }},
 }
 
 // Inactive returns the keys that were set to something that this version

@@ -17,8 +17,12 @@ import (
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/resource"
 
+	"github.com/otelperf/otelperf-go/hotroad"
 	"github.com/otelperf/otelperf-go/internal/config"
+	"github.com/otelperf/otelperf-go/internal/evidence"
+	"github.com/otelperf/otelperf-go/internal/history"
 	"github.com/otelperf/otelperf-go/internal/process"
+	"github.com/otelperf/otelperf-go/internal/profiling"
 	"github.com/otelperf/otelperf-go/internal/queue"
 	"github.com/otelperf/otelperf-go/internal/recorded"
 	"github.com/otelperf/otelperf-go/otelperf"
@@ -39,9 +43,14 @@ type Monitor struct {
 	values    *recorded.Store
 	off       map[string]bool // names that a switch turned off
 
+	road     *hotroad.Road // nil: the SDK's own aggregation
+	past     *history.History
+	profiler *profiling.Profiler
+	evidence *evidence.Collector
+
 	out        []*fanout
-	dispatcher atomic.Pointer[notify.Dispatcher]
-	closers    []func() error // after the last collection
+	dispatcher atomic.Pointer[notify.Dispatcher] // set when alerts can be told
+	closers    []func() error                    // after the last collection
 	// sinkClosers end what alerts went to, after the last one.
 	sinkClosers []func(context.Context) error
 
@@ -142,6 +151,14 @@ func (m *Monitor) start(ctx context.Context, cfg *config.Config, s *settings) er
 	if err := m.defineValues(cfg); err != nil {
 		return err
 	}
+	if m.past, err = openHistory(cfg, s); err != nil {
+		return err
+	}
+	if cfg.Monitoring.HotRoad || s.hotRoad {
+		if m.road, err = hotroad.New(hotroad.WithView(view)); err != nil {
+			return fmt.Errorf("monitor: %w", err)
+		}
+	}
 	readers, err := m.readers(ctx, cfg, s, baselines)
 	if err != nil {
 		return err
@@ -152,6 +169,12 @@ func (m *Monitor) start(ctx context.Context, cfg *config.Config, s *settings) er
 	}
 	m.sdk = sdkmetric.NewMeterProvider(options...)
 	m.provider = m.sdk
+	if m.road != nil {
+		m.provider = m.road.MeterProvider(m.sdk)
+	}
+	if err := m.startEvidence(cfg, s); err != nil {
+		return err
+	}
 	if err := m.startAlerts(ctx, cfg, s, res); err != nil {
 		return err
 	}
@@ -203,12 +226,17 @@ func (m *Monitor) startAlerts(ctx context.Context, cfg *config.Config, s *settin
 	return nil
 }
 
-// notify hands an alert to the dispatcher. Collections begin an interval after
-// the start, when there is one.
+// notify gives an alert its evidence and hands it to the dispatcher. It runs in
+// the evaluation and does not block. Collections begin an interval after the
+// start, when everything is there.
 func (m *Monitor) notify(a views.Alert) {
-	if d := m.dispatcher.Load(); d != nil {
-		d.Notify(a)
+	d := m.dispatcher.Load()
+	if d == nil {
+		return
 	}
+	a.Evidence = m.evidence.Reserve(a)
+	m.past.Alert(a)
+	d.Notify(a)
 }
 
 // reporter logs what goes wrong behind the scenes.
@@ -267,13 +295,26 @@ func (m *Monitor) readers(ctx context.Context, cfg *config.Config, s *settings, 
 				return nil, fmt.Errorf("monitor: %w", err)
 			}
 			e = m.processor
+			if m.past != nil {
+				e = history.Tap(m.processor, m.past)
+			}
 		}
-		readers = append(readers, sdkmetric.NewPeriodicReader(e,
+		options := []sdkmetric.PeriodicReaderOption{
 			sdkmetric.WithInterval(cfg.Monitoring.Interval),
 			sdkmetric.WithTimeout(cfg.Export.ReaderTimeout),
 			sdkmetric.WithProducer(m.values.Producer()),
 			sdkmetric.WithProducer(runtime.NewProducer()),
-			sdkmetric.WithProducer(process.NewPauseProducer(f.Temporality(sdkmetric.InstrumentKindHistogram)))))
+			sdkmetric.WithProducer(process.NewPauseProducer(f.Temporality(sdkmetric.InstrumentKindHistogram))),
+		}
+		if m.road != nil {
+			p, err := m.road.Producer(f)
+			if err != nil {
+				return nil, fmt.Errorf("monitor: %w", err)
+			}
+			options = append(options, sdkmetric.WithProducer(p))
+		}
+		// Producers' scopes may be the SDK's too: a batch has each of them once.
+		readers = append(readers, sdkmetric.NewPeriodicReader(hotroad.Merging(e), options...))
 	}
 	return readers, nil
 }
@@ -320,9 +361,14 @@ func (m *Monitor) instrument(cfg *config.Config, s *settings) error {
 	if err != nil {
 		return fmt.Errorf("monitor: runtime metrics: %w", err)
 	}
-	m.recorder, err = otelperf.New(
+	recorder := []otelperf.Option{
 		otelperf.WithMeterProvider(m.provider),
-		otelperf.WithoutOperations(cfg.DisabledOperations()...))
+		otelperf.WithoutOperations(cfg.DisabledOperations()...),
+	}
+	if m.profiler != nil {
+		recorder = append(recorder, otelperf.WithProfileLabels())
+	}
+	m.recorder, err = otelperf.New(recorder...)
 	if err != nil {
 		return fmt.Errorf("monitor: %w", err)
 	}
@@ -400,12 +446,13 @@ func (m *Monitor) shutdown(ctx context.Context) error {
 		errs = append(errs, m.sdk.ForceFlush(ctx))
 		exports, cancel := sparing(ctx)
 		errs = append(errs, m.sdk.Shutdown(exports))
+		errs = append(errs, m.stopEvidence(exports)...)
 		cancel()
 	}
 	if d := m.dispatcher.Load(); d != nil {
 		errs = append(errs, d.Shutdown(ctx))
 	}
-	return errors.Join(append(errs, m.close(ctx))...)
+	return errors.Join(append(errs, m.past.Close(ctx), m.close(ctx))...)
 }
 
 // sparing leaves a fifth of the time, a second at the most, for the alerts: a
@@ -443,5 +490,7 @@ func (m *Monitor) abandon() error {
 	if d := m.dispatcher.Load(); d != nil {
 		_ = d.Shutdown(ctx)
 	}
+	_ = errors.Join(m.stopEvidence(ctx)...)
+	_ = m.past.Close(ctx)
 	return m.close(ctx)
 }

@@ -1,0 +1,74 @@
+package config_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/otelperf/otelperf-go/internal/config"
+)
+
+// What is described can be read again, means the same, and tells no secret.
+func TestDescribe(t *testing.T) {
+	const text = `
+[monitoring]
+interval_seconds = 2
+[export]
+exporters = ["otlp", "console"]
+endpoint = "https://collector:4318/v1/metrics"
+headers = { authorization = "hush" }
+[baseline_targets]
+search_ms = 100
+"a.b_ms" = 5
+[alertmanager]
+urls = ["http://localhost:9093"]
+bearer_token = "hush"
+[webhook]
+url = "http://localhost/hush"
+password = "hush"
+username = "me"
+[[baseline]]
+name = "checkout"
+metric = "http.server.request.duration"
+match = { "http.route" = "/checkout" }
+by = ["http.request.method"]
+statistic = "p99"
+target = 250
+unit = "ms"
+for = "2m"
+`
+	c, err := config.LoadSources(config.Source{Name: "text", Data: []byte(text)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	if err := c.Describe(&b); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(b.String(), "hush") {
+		t.Errorf("it tells a secret:\n%s", &b)
+	}
+	again, err := config.LoadSources(config.Source{Name: "described", Data: []byte(b.String())})
+	if err != nil {
+		t.Fatalf("%v in\n%s", err, &b)
+	}
+	want, err := c.Baselines()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := again.Baselines()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != len(want) {
+		t.Fatalf("%d baselines, want %d:\n%s", len(got), len(want), &b)
+	}
+	for i := range want {
+		if got[i].Name != want[i].Name || got[i].Threshold() != want[i].Threshold() && !want[i].Observed() ||
+			len(got[i].Match) != len(want[i].Match) || len(got[i].By) != len(want[i].By) || got[i].For != want[i].For {
+			t.Errorf("got %+v, want %+v", got[i], want[i])
+		}
+	}
+	if again.Monitoring.Interval != c.Monitoring.Interval {
+		t.Errorf("interval %v, want %v", again.Monitoring.Interval, c.Monitoring.Interval)
+	}
+}

@@ -1,0 +1,149 @@
+package monitor_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+
+	"github.com/otelperf/otelperf-go/otelperf/monitor"
+	"github.com/otelperf/otelperf-go/views"
+)
+
+func TestAlertComesWithEvidence(t *testing.T) {
+	dir := t.TempDir()
+	var console buffer
+	alerts := make(chan views.Alert, 10)
+	mon := start(t, monitor.WithInterval(time.Hour), monitor.WithConsole(&console),
+		monitor.WithConfig("c", fmt.Appendf(nil, `
+[baseline_targets]
+search_ms = 100
+[alerting]
+evidence = true
+[export]
+headers = { authorization = "hush" }
+[output]
+directory = %q
+`, dir)),
+		monitor.WithNotify(func(_ context.Context, a views.Alert) error { alerts <- a; return nil }))
+	record(t, mon, "search_ms", 50)
+	flush(t, mon)
+	record(t, mon, "search_ms", 150)
+	flush(t, mon)
+	a := <-alerts
+	shutdown(t, mon)
+	if rel, err := filepath.Rel(dir, a.Evidence); err != nil || strings.HasPrefix(rel, "..") || rel == "." {
+		t.Fatalf("evidence=%q is not inside %s", a.Evidence, dir)
+	}
+	if line := console.lines()[0]; !strings.HasSuffix(line, " evidence="+a.Evidence) {
+		t.Errorf("the line does not end in the evidence's place: %s", line)
+	}
+	for _, name := range []string{"README", "index.json", "goroutine.pprof", "heap.pprof", "trace.out", "series.csv", "config.toml"} {
+		data, err := os.ReadFile(filepath.Join(a.Evidence, name))
+		if err != nil || len(data) == 0 {
+			t.Errorf("%s: %d bytes, %v", name, len(data), err)
+		}
+		if strings.Contains(string(data), "hush") {
+			t.Errorf("%s tells a secret", name)
+		}
+	}
+	series, err := os.ReadFile(filepath.Join(a.Evidence, "series.csv"))
+	if err != nil || !strings.Contains(string(series), "search_ms,otelperf.source=recorded,ms,") {
+		t.Errorf("series.csv lacks the judged values: %s, %v", series, err)
+	}
+}
+
+func TestProfilesAreTakenInWindows(t *testing.T) {
+	dir := t.TempDir()
+	mon := start(t, monitor.WithConfig("c", fmt.Appendf(nil,
+		"[monitoring]\ncpu_profiling = true\n[output]\ndirectory = %q\n", dir)))
+	shutdown(t, mon) // cuts the first window short: it is not the last whole one
+	if _, err := os.Stat(filepath.Join(dir, "cpu_profile.prof")); err == nil {
+		t.Error("a window that was cut short became the profile")
+	}
+}
+
+func TestHistoryOutlivesTheProcess(t *testing.T) {
+	dir := t.TempDir()
+	config := monitor.WithConfig("c", fmt.Appendf(nil,
+		"[baseline_targets]\nsearch_ms = 100\n[output]\ndirectory = %q\nmetrics_file = \"metrics.json\"\n", dir))
+	began := time.Now().Add(-time.Minute)
+	mon := start(t, config, monitor.WithInterval(time.Hour))
+	op, err := mon.Recorder().Operation("search")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 50 {
+		op.Record(t.Context(), 40*time.Millisecond, nil)
+	}
+	flush(t, mon)
+	lines := mon.History("search", began)
+	if len(lines) != 1 || len(lines[0].Points) != 1 || lines[0].Points[0].Count != 50 {
+		t.Fatalf("got %+v, want one interval of 50 calls", lines)
+	}
+	shutdown(t, mon)
+
+	again := start(t, config, monitor.WithInterval(time.Hour))
+	var points int
+	for range 1000 { // it is read in the background
+		if points = len(pointsOf(again, "search", began)); points > 0 {
+			break
+		}
+		flush(t, again)
+	}
+	if points == 0 {
+		t.Error("the history did not survive a restart")
+	}
+	data, err := os.ReadFile(filepath.Join(dir, "metrics.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, _, _ := strings.Cut(string(data), "\n")
+	var otlp struct{ ResourceMetrics []any }
+	if err := json.Unmarshal([]byte(line), &otlp); err != nil || len(otlp.ResourceMetrics) != 1 {
+		t.Errorf("the file's first line is no OTLP JSON: %v", err)
+	}
+}
+
+func pointsOf(mon *monitor.Monitor, name string, since time.Time) []monitor.Point {
+	for _, l := range mon.History(name, since) {
+		return l.Points
+	}
+	return nil
+}
+
+func TestHotRoadExportsTheSame(t *testing.T) {
+	counts := make(map[string]uint64)
+	for name, opts := range map[string][]monitor.Option{
+		"sdk": nil, "hot": {monitor.WithHotRoad()}, "file": {monitor.WithConfig("h", []byte("[monitoring]\nhot_road = true\n"))},
+	} {
+		out := new(keeper)
+		mon := start(t, append(opts, monitor.WithExporter(out), monitor.WithInterval(time.Hour),
+			monitor.WithConfig("c", []byte("[baseline_targets]\nsearch_ms = 100\n")))...)
+		op, err := mon.Recorder().Operation("search")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 100 {
+			op.Record(t.Context(), 250*time.Millisecond, nil)
+		}
+		flush(t, mon)
+		h, ok := out.last(t)["otelperf.operation.duration"].(metricdata.Histogram[float64])
+		if !ok || len(h.DataPoints) != 1 {
+			t.Fatalf("%s: got %+v", name, h)
+		}
+		counts[name] = h.DataPoints[0].Count
+		if s, _ := mon.Snapshot().Get("search_ms"); s.State != views.Firing || s.Value != 250 {
+			t.Errorf("%s: judged %v %v", name, s.State, s.Value)
+		}
+	}
+	if counts["sdk"] != 100 || counts["hot"] != 100 || counts["file"] != 100 {
+		t.Errorf("got %v", counts)
+	}
+}
