@@ -85,7 +85,7 @@ func (w *burn) ratio(length, slotLength time.Duration) (share, total float64) {
 // burning says how much faster than it may the budget of the group burns, by
 // the pair that is nearest to its factor or farthest beyond it.
 func (g *group) burning(t *tick) reading {
-	r, w := g.rule, &g.burn
+	r, w := g.rule, g.burn
 	bad, total, ok := g.badAndTotal()
 	if !ok {
 		return reading{verdict: abstain, value: math.NaN(), count: g.sum.Count, reason: reasonNoBound}
@@ -106,8 +106,7 @@ func (g *group) burning(t *tick) reading {
 		}
 		worst = rate / p.Factor
 		out = reading{verdict: good, value: rate, count: uint64(count)}
-		w.own = r.Baseline
-		w.own.Target, w.own.ThresholdPercent, w.own.ClearPercent, w.own.Direction = p.Factor, 100, r.ClearPercent, HigherIsWorse
+		w.own.Target = p.Factor
 		switch {
 		case count < float64(r.needed):
 			out.verdict = abstain

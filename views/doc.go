@@ -20,6 +20,7 @@
 //	otelperf.alert.active              gauge  {alert}       otelperf.baseline.name, the group's
 //	otelperf.alert.transitions         sum    {transition}  otelperf.baseline.name, otelperf.alert.state
 //	otelperf.baseline.points.rejected  sum    {data_point}  otelperf.reason
+//	otelperf.evaluations.missed        sum    {evaluation}
 //
 // The excess is how much worse than its target a value is, whichever side is
 // the bad one: 0.2 is 20 % worse. It is there in intervals that were judged.

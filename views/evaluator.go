@@ -32,6 +32,9 @@ type evaluator struct {
 	gap      time.Duration
 	tick     tick
 
+	lastClock time.Time // of this process, at the previous evaluation
+	missed    int64     // intervals without one
+
 	rejected    [len(rejectReasons)]int64
 	transitions map[transitionKey]*transitionCount
 	tally       []*transitionCount // in a stable order
@@ -78,6 +81,7 @@ func newEvaluator(baselines []Baseline, c *config) (*evaluator, error) {
 		interval:    c.interval,
 		handle:      c.handle,
 		lastTime:    c.clock(),
+		lastClock:   c.clock(),
 		transitions: make(map[transitionKey]*transitionCount),
 		unmatched:   true,
 	}
@@ -106,7 +110,15 @@ func newEvaluator(baselines []Baseline, c *config) (*evaluator, error) {
 	for _, r := range e.rules {
 		r.shared = slices.ContainsFunc(e.rules, func(o *rule) bool { return o != r && o.Name == r.Name })
 	}
-	return e, errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	if c.state != nil {
+		if err := e.load(c.state, c.clock()); err != nil {
+			e.handle(fmt.Errorf("views: the saved state is not used, and every alert starts afresh: %w", err))
+		}
+	}
+	return e, nil
 }
 
 // watchActive lets a latency rule see the calls in flight.
@@ -152,10 +164,11 @@ func (e *evaluator) warn(r *rule, format string, args ...any) {
 }
 
 // evaluate judges one collection and returns the alerts it raises, which are
-// good until the next call. fallback is the time of a collection without any
-// point.
-func (e *evaluator) evaluate(rm *metricdata.ResourceMetrics, fallback time.Time) []Alert {
+// good until the next call. clock is the time of this process; a collection
+// without any point is dated by it.
+func (e *evaluator) evaluate(rm *metricdata.ResourceMetrics, clock time.Time) []Alert {
 	e.number++
+	e.miss(clock)
 	e.now = time.Time{}
 	e.alerts = e.alerts[:0]
 	e.resource, e.collection = rm.Resource, rm
@@ -166,7 +179,7 @@ func (e *evaluator) evaluate(rm *metricdata.ResourceMetrics, fallback time.Time)
 		}
 	}
 	if e.now.IsZero() {
-		e.now = fallback
+		e.now = clock
 	}
 	gap := max(e.now.Sub(e.lastTime), 0)
 	e.tick = tick{

@@ -37,8 +37,8 @@ type group struct {
 	calls   inFlight      // now
 	before  inFlight      // at the interval's start
 
-	past past // of a relative baseline
-	burn burn // of a burn rate
+	past *past // of a relative baseline, else nil
+	burn *burn // of a burn rate, else nil
 
 	last       reading // the newest that had a value
 	lastEnd    time.Time
@@ -87,6 +87,15 @@ func newGroup(r *rule, attrs attribute.Set) *group {
 		attrs:    attrs,
 		reported: attribute.NewSet(append(attrs.ToSlice(), keyBaseline.String(r.Name))...),
 		last:     reading{value: math.NaN()},
+	}
+	if r.Relative > 0 {
+		g.past = &past{own: r.Baseline}
+		g.past.own.Target = math.NaN()
+	}
+	if r.Objective > 0 {
+		g.burn = &burn{own: r.Baseline}
+		g.burn.own.Target = r.Burn[0].Factor
+		g.burn.own.ThresholdPercent, g.burn.own.ClearPercent = 100, min(r.ClearPercent, 100)
 	}
 	g.interval.reset()
 	return g
@@ -335,10 +344,10 @@ func (g *group) note(t *tick, rd reading, at time.Time) {
 
 // baseline is what the group is held against.
 func (g *group) baseline() *Baseline {
-	switch r := g.rule; {
-	case r.Relative > 0 && g.past.own.Relative > 0:
+	switch {
+	case g.past != nil:
 		return &g.past.own
-	case r.Objective > 0 && g.burn.own.Objective > 0:
+	case g.burn != nil:
 		return &g.burn.own
 	}
 	return &g.rule.Baseline
@@ -352,7 +361,6 @@ func (g *group) levels() (threshold, clear float64) {
 		return r.threshold, r.clear
 	}
 	b := &g.past.own
-	*b = r.Baseline
 	b.Target = g.past.target(cmp.Or(r.WarmUp, r.Relative))
 	return b.Threshold() / r.factor, b.Clear() / r.factor
 }

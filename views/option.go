@@ -1,6 +1,7 @@
 package views
 
 import (
+	"io"
 	"os"
 	"strconv"
 	"time"
@@ -13,6 +14,7 @@ type config struct {
 	notify   func(Alert)
 	handle   func(error)
 	clock    func() time.Time
+	state    io.Reader
 }
 
 // An Option configures a [Processor].

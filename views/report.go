@@ -28,6 +28,7 @@ type report struct {
 	previous time.Time // of the last report: where a delta begins
 	delta    bool
 	sent     [len(rejectReasons)]int64 // rejected points, as last reported by a delta
+	sentMiss int64                     // missed intervals, as last reported by a delta
 
 	rm          metricdata.ResourceMetrics
 	metrics     []metricdata.Metrics
@@ -35,9 +36,10 @@ type report struct {
 	active      []metricdata.DataPoint[int64]
 	transitions []metricdata.DataPoint[int64]
 	rejected    []metricdata.DataPoint[int64]
+	missed      []metricdata.DataPoint[int64]
 
 	// The points as aggregations, kept because making one allocates.
-	excessData, activeData, transitionsData, rejectedData metricdata.Aggregation
+	excessData, activeData, transitionsData, rejectedData, missedData metricdata.Aggregation
 }
 
 func (o *report) init(now time.Time, t metricdata.Temporality) {
@@ -83,6 +85,14 @@ func (o *report) build(rm *metricdata.ResourceMetrics, e *evaluator) *metricdata
 			Data:        o.sum(&o.rejectedData, o.rejected),
 		})
 	}
+	if len(o.missed) > 0 {
+		o.metrics = append(o.metrics, metricdata.Metrics{
+			Name:        "otelperf.evaluations.missed",
+			Description: "Intervals in which nothing was judged, because the reader did not export.",
+			Unit:        "{evaluation}",
+			Data:        o.sum(&o.missedData, o.missed),
+		})
+	}
 	o.previous = e.now
 	if len(o.metrics) == 0 {
 		return rm
@@ -124,7 +134,7 @@ var rejectAttributes = func() (sets [len(rejectReasons)]attribute.Set) {
 // points fills the data points from the state after an evaluation.
 func (o *report) points(e *evaluator) {
 	o.excess, o.active = o.excess[:0], o.active[:0]
-	o.transitions, o.rejected = o.transitions[:0], o.rejected[:0]
+	o.transitions, o.rejected, o.missed = o.transitions[:0], o.rejected[:0], o.missed[:0]
 	for _, r := range e.rules {
 		if r.superseded || r.Observed() {
 			continue
@@ -150,6 +160,14 @@ func (o *report) points(e *evaluator) {
 				Attributes: c.attrs, StartTime: start, Time: e.now, Value: v,
 			})
 		}
+	}
+	if v := e.missed; v > o.sentMiss {
+		if o.delta {
+			v, o.sentMiss = v-o.sentMiss, v
+		}
+		o.missed = append(o.missed, metricdata.DataPoint[int64]{
+			Attributes: *attribute.EmptySet(), StartTime: start, Time: e.now, Value: v,
+		})
 	}
 	for reason, v := range e.rejected {
 		if o.delta {
