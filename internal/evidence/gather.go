@@ -55,7 +55,7 @@ func (c *Collector) gather(g *gathering) error {
 		c.drop(writeFailed)
 		return err
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }()
 	share := c.limits.Bytes / 4
 	if err := prune(root, c.limits.Folders-1, c.limits.Bytes-share, ""); err != nil {
 		c.drop(noRoom)
@@ -66,7 +66,7 @@ func (c *Collector) gather(g *gathering) error {
 		c.drop(writeFailed)
 		return err
 	}
-	defer folder.Close()
+	defer func() { _ = folder.Close() }()
 
 	x := index{Version: indexVersion, State: stateGathering, Started: g.at, Process: os.Getpid(), Go: runtime.Version()}
 	errs := []error{x.save(folder, c.known(g), 0)}
@@ -77,12 +77,12 @@ func (c *Collector) gather(g *gathering) error {
 	c.close(g) // from here on an alert is too late for the index
 	alerts := c.known(g)
 	x.finish(time.Now())
-	_, fileErr, err := writeFile(folder, readmeFile, &room, func(w io.Writer) error { return x.readme(w, alerts) })
-	if err = errors.Join(errors.Join(errs...), fileErr, err, x.save(folder, alerts, g.leftOut)); err != nil && len(x.Files) == 0 {
-		return err // nothing came off
+	if !x.any() {
+		return errors.Join(append(errs, root.RemoveAll(g.name))...)
 	}
+	_, fileErr, err := writeFile(folder, readmeFile, &room, func(w io.Writer) error { return x.readme(w, alerts) })
 	c.folders.Add(1)
-	return err
+	return errors.Join(errors.Join(errs...), fileErr, err, x.save(folder, alerts, g.leftOut))
 }
 
 func makeFolder(root *os.Root, name string) (*os.Root, error) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -53,6 +54,11 @@ func (x *index) finish(now time.Time) {
 	}
 }
 
+// any reports whether any file came off.
+func (x *index) any() bool {
+	return slices.ContainsFunc(x.Files, func(f indexed) bool { return f.Error == "" })
+}
+
 // save replaces the index, so that there is a whole one at every moment.
 func (x *index) save(folder *os.Root, alerts []views.Alert, leftOut int) error {
 	y := *x
@@ -79,25 +85,26 @@ func (x *index) save(folder *os.Root, alerts []views.Alert, leftOut int) error {
 
 // readme writes what a person wants to know first.
 func (x *index) readme(w io.Writer, alerts []views.Alert) error {
-	b := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(b, "Gathered from %s to %s, because of\n\n",
+	b := fmt.Appendf(nil, "Gathered from %s to %s, because of\n\n",
 		x.Started.UTC().Format(time.RFC3339), x.Ended.UTC().Format(time.RFC3339))
 	for i, a := range alerts {
 		if i == 10 {
-			fmt.Fprintf(b, "  and %d more, see %s\n", len(alerts)-i, indexFile)
+			b = fmt.Appendf(b, "  and %d more, see %s\n", len(alerts)-i, indexFile)
 			break
 		}
 		a.Evidence = ""
-		fmt.Fprintf(b, "  %s\n", a)
+		b = fmt.Appendf(b, "  %s\n", a)
 	}
-	fmt.Fprint(b, "\nfile\topen with\tto see\n")
+	b = append(b, "\nfile\topen with\tto see\n"...)
 	for _, f := range x.Files {
 		if f.Error != "" {
-			fmt.Fprintf(b, "%s\t(missing)\t%s\n", f.Name, f.Error)
+			b = fmt.Appendf(b, "%s\t(missing)\t%s\n", f.Name, f.Error)
 			continue
 		}
-		fmt.Fprintf(b, "%s\t%s\t%s\n", f.Name, f.Open, f.About)
+		b = fmt.Appendf(b, "%s\t%s\t%s\n", f.Name, f.Open, f.About)
 	}
-	fmt.Fprintf(b, "%s\tless %s\tall of this, for programs\n", indexFile, indexFile)
-	return b.Flush()
+	b = fmt.Appendf(b, "%s\tless %s\tall of this, for programs\n", indexFile, indexFile)
+	columns := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	_, err := columns.Write(b)
+	return errors.Join(err, columns.Flush())
 }

@@ -14,17 +14,17 @@ import (
 )
 
 var (
-	// ErrBusy: somebody else in this process is taking a CPU profile.
+	// ErrBusy means that somebody else in this process is taking a CPU profile.
 	ErrBusy = errors.New("monitor: cpu profiling: somebody else is profiling this process")
 
-	// ErrStopped: the Profiler was stopped.
+	// ErrStopped means that the Profiler was stopped.
 	ErrStopped = errors.New("monitor: cpu profiling: stopped")
 )
 
 // A Notice is told to the error handler for what is worth knowing and no
 // fault: that somebody else is profiling, and that the kernel does not give the
 // sample rate that was asked for.
-type Notice struct{ err error }
+type Notice struct{ err error } //nolint:errname // it is not a fault
 
 func (n *Notice) Error() string { return n.err.Error() }
 

@@ -1,0 +1,230 @@
+package evidence_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime/pprof"
+	"runtime/trace"
+	"strings"
+	"testing"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+
+	"github.com/otelperf/otelperf-go/internal/evidence"
+	"github.com/otelperf/otelperf-go/internal/profiling"
+	"github.com/otelperf/otelperf-go/otelperf"
+)
+
+// These tests use the runtime's profiler and flight recorder, of which there is
+// one each, so none of them is parallel.
+
+// waitsForBackend is a slow function that uses no CPU.
+//
+//go:noinline
+func waitsForBackend(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(50 * time.Millisecond):
+		return nil
+	}
+}
+
+// burnsCPU is a slow function that does.
+//
+//go:noinline
+func burnsCPU(ctx context.Context) error {
+	n := 0
+	for end := time.Now().Add(20 * time.Millisecond); time.Now().Before(end); {
+		n++
+	}
+	return ctx.Err()
+}
+
+// serve runs both as labelled operations until the test ends.
+func serve(t *testing.T) {
+	t.Helper()
+	rec, err := otelperf.New(otelperf.WithProfileLabels(),
+		otelperf.WithMeterProvider(sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewManualReader()))))
+	check(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	var running []chan struct{}
+	for name, call := range map[string]func(context.Context) error{"search": waitsForBackend, "rank": burnsCPU} {
+		op, err := rec.Operation(name)
+		check(t, err)
+		done := make(chan struct{})
+		running = append(running, done)
+		go func() {
+			defer close(done)
+			for ctx.Err() == nil {
+				_ = op.Do(ctx, call)
+			}
+		}()
+	}
+	t.Cleanup(func() {
+		cancel()
+		for _, done := range running {
+			<-done
+		}
+	})
+}
+
+func profilerFor(t *testing.T, window time.Duration, opts ...profiling.Option) *profiling.Profiler {
+	t.Helper()
+	p, err := profiling.Start(append(opts, profiling.WithWindow(window))...)
+	check(t, err)
+	t.Cleanup(func() { check(t, p.Stop(context.Background())) })
+	return p
+}
+
+// gathered waits until the collector has gathered what was reserved.
+func gathered(t *testing.T, c *evidence.Collector) {
+	t.Helper()
+	check(t, c.Stop(t.Context()))
+}
+
+// goTool runs one of Go's tools.
+func goTool(t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := exec.Command("go", append([]string{"tool"}, args...)...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("go tool %q: %v\n%s", args, err, out)
+	}
+	return string(out)
+}
+
+// Every file opens with the tool that the index names, and shows the function
+// that was slow: by its CPU time, or by its waiting.
+func TestToolsOpenEveryFile(t *testing.T) {
+	serve(t)
+	dir := t.TempDir()
+	p := profilerFor(t, 600*time.Millisecond, profiling.WithFile(filepath.Join(dir, "cpu.prof")))
+	_, err := p.Capture(t.Context()) // gives cpu-before.pprof, and the operations time to run
+	check(t, err)
+	ready := make(chan struct{})
+	c := startWith(t, dir, evidence.WithProfiler(whenReady{p, ready}))
+	path := c.Reserve(firing("search_ms"))
+	<-ready
+	gathered(t, c)
+
+	shows := map[string][]string{ // what each file has to show
+		"trace.out":        {"evidence_test.waitsForBackend", "evidence_test.burnsCPU"},
+		"goroutine.pprof":  {"evidence_test.waitsForBackend"},
+		"goroutine.txt":    {"evidence_test.waitsForBackend", "[select]"},
+		"heap.pprof":       {"flat%"},
+		"cpu-before.pprof": {"evidence_test.burnsCPU"},
+		"cpu.pprof":        {"evidence_test.burnsCPU"},
+		"build.txt":        {"go\tgo1.", "github.com/otelperf/otelperf-go"},
+	}
+	x := readIndex(t, path)
+	if x.State != "complete" || len(x.Files) != len(shows) {
+		t.Errorf("index %+v", x)
+	}
+	for _, f := range x.Files {
+		file := filepath.Join(path, f.Name)
+		command, _, _ := strings.Cut(f.Open, ";")
+		args := strings.Fields(command)
+		var out string
+		switch {
+		case args[0] == "less":
+			data, err := os.ReadFile(file)
+			check(t, err)
+			out = string(data)
+		case args[2] == "trace": // as it is opened, without the browser
+			out = goTool(t, "trace", "-d=parsed", file)
+			goTool(t, "trace", "-pprof=sync", file)
+		default:
+			args[len(args)-1] = file
+			out = goTool(t, args[2:]...)
+		}
+		for _, want := range shows[f.Name] {
+			if !strings.Contains(out, want) {
+				t.Errorf("%s: %s does not show %s:\n%.2000s", f.Name, command, want, out)
+			}
+		}
+	}
+
+	for _, tt := range []struct {
+		file, operation, shown, hidden string
+	}{
+		{"cpu.pprof", "rank", "evidence_test.burnsCPU", ""},
+		{"cpu.pprof", "search", "", "evidence_test.burnsCPU"},
+		{"goroutine.pprof", "search", "evidence_test.waitsForBackend", "evidence_test.burnsCPU"},
+	} {
+		out := goTool(t, "pprof", "-top", "-tagfocus=operation="+tt.operation, filepath.Join(path, tt.file))
+		if !strings.Contains(out, tt.shown) || tt.hidden != "" && strings.Contains(out, tt.hidden) {
+			t.Errorf("%s of %s shows:\n%s", tt.file, tt.operation, out)
+		}
+	}
+}
+
+// whenReady says when a profile was captured.
+type whenReady struct {
+	*profiling.Profiler
+	ready chan struct{}
+}
+
+func (w whenReady) Capture(ctx context.Context) (profiling.Profile, error) {
+	defer close(w.ready)
+	return w.Profiler.Capture(ctx)
+}
+
+// A flight recorder that is taken costs the trace, and nothing else. When it is
+// free it is ours.
+func TestFlightRecorderIsTaken(t *testing.T) {
+	users := trace.NewFlightRecorder(trace.FlightRecorderConfig{})
+	check(t, users.Start())
+	told := make(chan error)
+	c := startWith(t, t.TempDir(), evidence.WithErrorHandler(func(err error) { go func() { told <- err }() }))
+	if err := <-told; !strings.Contains(err.Error(), "no traces for now") {
+		t.Errorf("told %v", err)
+	}
+	for range 2 {
+		path := c.Reserve(firing("search_ms", attribute.Bool("taken", users.Enabled())))
+		if err := <-told; !strings.HasPrefix(err.Error(), "monitor: evidence: "+path+": trace.out: ") {
+			t.Errorf("told %v", err)
+		}
+		if x := readIndex(t, path); x.State != "partial" || x.Files[0].Error == "" || x.Files[1].Error != "" {
+			t.Errorf("index %+v", x)
+		}
+		if users.Enabled() {
+			users.Stop() // the second time ours begins
+		}
+	}
+	path := c.Reserve(firing("third"))
+	gathered(t, c)
+	if x := readIndex(t, path); x.State != "complete" {
+		t.Errorf("index %+v", x)
+	}
+	goTool(t, "trace", "-d=parsed", filepath.Join(path, "trace.out"))
+	check(t, users.Start()) // it is free again
+	users.Stop()
+}
+
+// Somebody else's CPU profile stays whole, and the evidence says that it was
+// taken.
+func TestAUsersOwnProfile(t *testing.T) {
+	check(t, pprof.StartCPUProfile(io.Discard))
+	p := profilerFor(t, 100*time.Millisecond, profiling.WithErrorHandler(func(error) {}))
+	counts, handler, ready := newCounted(), new(told), make(chan struct{})
+	c := start(t, t.TempDir(), evidence.WithProfiler(whenReady{p, ready}), evidence.WithMeterProvider(counts),
+		evidence.WithErrorHandler(handler.handle))
+	path := c.Reserve(firing("search_ms"))
+	<-ready
+	gathered(t, c)
+	pprof.StopCPUProfile()
+	if errs := handler.all(); len(errs) != 1 || !errors.Is(errs[0], profiling.ErrBusy) {
+		t.Errorf("told %q", errs)
+	}
+	for _, f := range readIndex(t, path).Files {
+		if f.Name == "cpu.pprof" && !strings.Contains(f.Error, "somebody else is profiling") {
+			t.Errorf("index: %+v", f)
+		}
+	}
+}
