@@ -21,9 +21,9 @@ func (o *Operation) Do(ctx context.Context, fn func(context.Context) error) (err
 	if o == nil || !o.on {
 		return fn(ctx)
 	}
-	start := o.begin(ctx)
+	begun := o.begin(ctx)
 	returned := false
-	defer func() { o.finish(ctx, start, returned, err) }()
+	defer func() { o.finish(ctx, begun, returned, err) }()
 	err = fn(o.enter(ctx))
 	returned = true
 	return err
@@ -37,9 +37,9 @@ func Call[T any](ctx context.Context, op *Operation, fn func(context.Context) (T
 	if op == nil || !op.on {
 		return fn(ctx)
 	}
-	start := op.begin(ctx)
+	begun := op.begin(ctx)
 	returned := false
-	defer func() { op.finish(ctx, start, returned, err) }()
+	defer func() { op.finish(ctx, begun, returned, err) }()
 	result, err = fn(op.enter(ctx))
 	returned = true
 	return result, err
@@ -56,9 +56,9 @@ func Wrap[A, R any](op *Operation, fn func(context.Context, A) (R, error)) func(
 		return fn
 	}
 	return func(ctx context.Context, arg A) (result R, err error) {
-		start := op.begin(ctx)
+		begun := op.begin(ctx)
 		returned := false
-		defer func() { op.finish(ctx, start, returned, err) }()
+		defer func() { op.finish(ctx, begun, returned, err) }()
 		result, err = fn(op.enter(ctx), arg)
 		returned = true
 		return result, err

@@ -10,6 +10,8 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+
+	"github.com/otelperf/otelperf-go/internal/stripe"
 )
 
 // An Operation is something that a program does again and again and that is
@@ -28,51 +30,55 @@ type Operation struct {
 	mu       sync.Mutex
 	failures atomic.Pointer[failures]
 
-	// Every call writes active and reads the rest, so it has a cache line to
-	// itself.
-	_      [64]byte
-	active atomic.Int64
-	_      [56]byte
+	// Every call writes active. One number for all cores would cost more than
+	// everything else here once two of them are at the same operation.
+	active stripe.Count
 }
 
 // unmeasured is the start of a call that only counts as active, since nobody
 // asked for durations when it began.
 const unmeasured = time.Duration(math.MinInt64)
 
-// begin counts a call as active and returns when it began.
-func (o *Operation) begin(ctx context.Context) time.Duration {
-	o.active.Add(1)
-	if !o.success.histogram.Enabled(ctx) {
-		// The global provider is not set, or a view drops the metric.
-		return unmeasured
+// A begun is a call that has begun.
+type begun struct {
+	at   time.Duration
+	cell *stripe.Cell // where it counts as active
+}
+
+// begin counts a call as active and notes when it began.
+func (o *Operation) begin(ctx context.Context) begun {
+	b := begun{at: unmeasured, cell: o.active.Enter()}
+	// Nobody may ask: the global provider is not set, or a view drops the metric.
+	if o.success.histogram.Enabled(ctx) {
+		b.at = now()
 	}
-	return now()
+	return b
 }
 
 // finish ends what begin began. That returned is false means that the call is
 // being unwound, by a panic or a Goexit.
-func (o *Operation) finish(ctx context.Context, start time.Duration, returned bool, err error) {
+func (o *Operation) finish(ctx context.Context, b begun, returned bool, err error) {
 	o.leave(ctx)
-	if start == unmeasured {
-		o.active.Add(-1)
+	if b.at == unmeasured {
+		o.active.Leave(b.cell, -1, 1)
 		return
 	}
-	elapsed := now() - start
+	elapsed := now() - b.at
 	s := o.success
 	if !returned {
 		s = o.failure(unwinding())
 	} else if err != nil {
 		s = o.failure(classify(ctx, err))
 	}
-	o.done(ctx, elapsed, s)
+	o.done(ctx, elapsed, b.cell, s)
 }
 
 // done ends a call that was active. The call leaves active before its
 // duration is recorded: a collection in between sees it in neither, and in the
 // duration the next time. The other way around, one call would be seen both
 // completed and still running, which is what a hang looks like.
-func (o *Operation) done(ctx context.Context, d time.Duration, s *series) {
-	o.active.Add(-1)
+func (o *Operation) done(ctx context.Context, d time.Duration, cell *stripe.Cell, s *series) {
+	o.active.Leave(cell, -1, uint64(d))
 	s.histogram.Record(ctx, seconds(clamp(d)), s.options...)
 }
 

@@ -1,9 +1,6 @@
 package otelperf
 
-import (
-	"context"
-	"time"
-)
+import "context"
 
 // A Timing is one call of an operation that is under way, from
 // [Operation.Start] to [Timing.End]. It is a value without a memory of its
@@ -16,7 +13,7 @@ import (
 type Timing struct {
 	ctx   context.Context
 	op    *Operation
-	start time.Duration
+	begun begun
 }
 
 // Start begins to time a whole function:
@@ -33,7 +30,7 @@ func (o *Operation) Start(ctx context.Context) Timing {
 	if o == nil || !o.on {
 		return Timing{}
 	}
-	t := Timing{ctx: ctx, op: o, start: o.begin(ctx)}
+	t := Timing{ctx: ctx, op: o, begun: o.begin(ctx)}
 	o.enter(ctx) // whose own labels last until End
 	return t
 }
@@ -54,19 +51,19 @@ func (t Timing) End(err *error) {
 	if t.op == nil {
 		return
 	}
-	if t.start == unmeasured {
+	if t.begun.at == unmeasured {
 		t.op.leave(t.ctx)
-		t.op.active.Add(-1)
+		t.op.active.Leave(t.begun.cell, -1, 1)
 		return
 	}
 	if value := recover(); value != nil {
 		t.op.leave(t.ctx)
-		t.op.done(t.ctx, now()-t.start, t.op.failure(typePanic))
+		t.op.done(t.ctx, now()-t.begun.at, t.begun.cell, t.op.failure(typePanic))
 		panic(value)
 	}
 	var outcome error
 	if err != nil {
 		outcome = *err
 	}
-	t.op.finish(t.ctx, t.start, true, outcome)
+	t.op.finish(t.ctx, t.begun, true, outcome)
 }
