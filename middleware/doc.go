@@ -132,7 +132,9 @@
 // by the kernel), CloseNotifier and StringWriter, in each combination, and Unwrap,
 // through which http.ResponseController reaches the rest. The request is the
 // server's own, unless [WithContextAttributes] was given; with [WithBodySizes] its
-// Body is replaced in place. A client's request is never modified; the bodies of
+// Body is replaced in place. One thing is lost, as with every writer that is not
+// the server's own: http.MaxBytesReader cannot tell the server to close the
+// connection after a request that was too large. A client's request is never modified; the bodies of
 // its responses keep io.Writer and io.WriterTo.
 //
 // # Concurrency

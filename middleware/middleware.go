@@ -115,6 +115,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if m.contextLabels {
 		inner = withResponse(r, rw)
+		rw.frame.req = inner // what routers see
 	}
 	completed := false
 	defer func() { //nolint:contextcheck // the request's own context is what is recorded with

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"testing"
 
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/metric/noop"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
@@ -129,14 +130,35 @@ func TestNothingToReportTo(t *testing.T) {
 	}
 }
 
-func TestWithoutOptionsTheGlobalProviderIsUsed(t *testing.T) {
+// TestGlobalProviderIsSetLater makes both sides before the program has set its
+// MeterProvider, as package variables do.
+func TestGlobalProviderIsSetLater(t *testing.T) {
 	mw, err := middleware.New()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer mw.Close()
-	if rec := serve(mw.Handler(http.NotFoundHandler()), "GET", "/"); rec.Code != 404 {
+	tr, err := middleware.NewTransport(answer(200, http.NoBody))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tr.Close()
+	h := mw.Handler(http.NotFoundHandler())
+	if rec := serve(h, "GET", "/"); rec.Code != http.StatusNotFound {
 		t.Errorf("the client got %d", rec.Code)
+	}
+	m := newMeter(t)
+	before := otel.GetMeterProvider()
+	otel.SetMeterProvider(m.provider)
+	defer otel.SetMeterProvider(before)
+	serve(h, "GET", "/")
+	if _, err := get(t, tr, "http://example.com/"); err != nil {
+		t.Fatal(err)
+	}
+	wantAttrs(t, m.only(), "http.response.status_code=404")
+	wantAttrs(t, m.call(), "http.response.status_code=200")
+	if got := m.samples("http.server.active_requests"); len(got) != 1 {
+		t.Errorf("active requests %v", got)
 	}
 }
 

@@ -30,7 +30,7 @@ type response struct {
 	body   io.ReadCloser // what requestBody reads from, nil unless sizes are recorded
 	extra  atomic.Pointer[labels]
 	far    atomic.Pointer[farRoute]
-	inner  *http.Request // what the last Route was given; its context has the innermost span
+	inner  *http.Request // what the last Route was given, nil if that was r; its context has the innermost span
 	frame  routeFrame    // of the innermost Route that is running
 	found  string        // the route that the last Route that was left found
 
@@ -59,7 +59,6 @@ func (rw *response) begin() {
 	}
 	rw.protocol = protocolOf(r.ProtoMajor, r.ProtoMinor)
 	rw.frame.root(r)
-	rw.inner = r
 	rw.active = m.active.get(rw.key, rw.key.slot())
 	rw.active.enter()
 	rw.start = now()
@@ -129,7 +128,10 @@ func (rw *response) record(elapsed time.Duration, status int, f fault) {
 	if m.attributes != nil {
 		rw.addLabels(m.attributes(rw.r))
 	}
-	ctx := rw.inner.Context()
+	ctx := rw.r.Context()
+	if rw.inner != nil {
+		ctx = rw.inner.Context()
+	}
 	s := m.seriesOf(k, rw)
 	s.record(ctx, elapsed)
 	if s.responseSize != nil {

@@ -48,6 +48,10 @@ func (h routeHook) serve(rw *response, w http.ResponseWriter, r *http.Request) {
 		h.next.ServeHTTP(w, r)
 		return
 	}
+	if rw.knows(r) {
+		h.serve(reach(rw.w), w, r)
+		return
+	}
 	outer := rw.enterRoute(r)
 	h.serve(reach(rw.w), w, r)
 	rw.leaveRoute(outer) // not reached by a panic, which leaves the frame to be read
@@ -158,6 +162,14 @@ func cutSegments(path, rest string) int {
 		return 0
 	}
 	return strings.Count(path[:len(path)-len(rest)], "/")
+}
+
+// knows tells whether r is the request that is asked for the route anyway, as
+// where nothing between the middleware and its mux replaced it. Then a Route has
+// nothing to do.
+func (rw *response) knows(r *http.Request) bool {
+	f := &rw.frame
+	return r == f.req && r.Pattern == f.inherited && r.URL.Path == f.path && rw.found == ""
 }
 
 // cutTo counts the segments that were taken off the whole path, as the server

@@ -147,14 +147,28 @@ func TestRouteOfAPanic(t *testing.T) {
 
 func TestRouteOfAStream(t *testing.T) {
 	m := newMeter(t)
-	events := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/event-stream")
-		w.(http.Flusher).Flush()
-	})
-	h := m.server().Handler(middleware.Route(muxOf("/a/", http.StripPrefix("/a", middleware.Route(muxOf("/{id}", events))))))
+	h := m.server().Handler(middleware.Route(muxOf("/a/", http.StripPrefix("/a", middleware.Route(muxOf("/{id}", eventStream))))))
 	serve(h, "GET", "/a/1")
 	wantAttrs(t, m.only(), "http.route=/a/{id}", "http.response.status_code=200")
 }
+
+// TestRouteWithContextAttributes has the handler see a copy of the request.
+func TestRouteWithContextAttributes(t *testing.T) {
+	for name, h := range map[string]http.Handler{
+		"without a hook": muxOf("/{id}", eventStream), "with one": middleware.Route(muxOf("/{id}", eventStream)),
+	} {
+		m := newMeter(t)
+		serve(m.server(middleware.WithContextAttributes()).Handler(h), "GET", "/1")
+		if got := m.only()["http.route"]; got != "/{id}" {
+			t.Errorf("%s: route %q", name, got)
+		}
+	}
+}
+
+var eventStream = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.(http.Flusher).Flush()
+})
 
 // TestRouteReachesEveryMiddleware has two of them, as a library and its user
 // may bring one each.

@@ -46,9 +46,9 @@ func shapeOf(w http.ResponseWriter) (s shape) {
 	return s
 }
 
-// A shapeCache remembers the shape of the type of writer seen last. A server
+// A shapeCache remembers the shapes of the first few types of writer. A server
 // uses one type, two with HTTP/2, and asking anew takes seven assertions.
-type shapeCache struct{ last atomic.Pointer[typeShape] }
+type shapeCache [4]atomic.Pointer[typeShape]
 
 type typeShape struct {
 	typ reflect.Type
@@ -58,16 +58,21 @@ type typeShape struct {
 // wrap returns rw with the optional interfaces of w.
 func (c *shapeCache) wrap(w http.ResponseWriter, rw *response) http.ResponseWriter {
 	t := reflect.TypeOf(w)
-	last := c.last.Load()
-	if last == nil || last.typ != t {
-		// Only the first writers of a Middleware are remembered: two kinds that
-		// take turns would pay an allocation each time.
-		fresh := typeShape{typ: t, shape: shapeOf(w)}
-		if last != nil {
-			return fresh.wrap(rw)
+	for i := range c {
+		known := c[i].Load()
+		if known == nil {
+			return c.learn(i, t, shapeOf(w)).wrap(rw)
 		}
-		c.last.Store(&fresh)
-		last = &fresh
+		if known.typ == t {
+			return known.wrap(rw)
+		}
 	}
-	return last.wrap(rw)
+	return shapeOf(w).wrap(rw)
+}
+
+// learn remembers a shape. Where another goroutine was faster the next request
+// finds the next place.
+func (c *shapeCache) learn(i int, t reflect.Type, s shape) shape {
+	c[i].CompareAndSwap(nil, &typeShape{t, s})
+	return s
 }
