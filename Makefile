@@ -6,7 +6,7 @@ LINT_VERSION := v2.15.0
 LINT     := $(GOBIN)/golangci-lint-$(LINT_VERSION)
 
 # Every module of the repository; internal/e2e has a target of its own.
-MODULES  := $(shell git ls-files '*go.mod' | xargs -n1 dirname | grep -v '^internal/e2e$$')
+MODULES  := $(shell git ls-files '*go.mod' | xargs -n1 dirname | grep -v '^internal/e2e')
 
 .PHONY: help
 help: ## Show the targets.

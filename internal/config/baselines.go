@@ -174,6 +174,10 @@ func (c *Config) resolveTable(t *Table) (views.Baseline, error) {
 		return b, t.at.errorf("baseline.metric", "%s has no metric: add metric = \"…\"", title)
 	case b.Statistic == "":
 		return b, t.at.errorf("baseline.statistic", "%s has no statistic: add statistic = \"p95\" or another one", title)
+	case b.Relative > 0 && !b.Observed():
+		return b, t.where("target").errorf("baseline.target", "%s has both target and relative: keep one of them", title)
+	case b.Relative > 0, b.Objective > 0 && b.Statistic == views.ErrorRatio && b.Observed():
+		b.Target = 0 // it has its own
 	case b.Observed() && b.FleetTarget == 0:
 		return b, t.at.errorf("baseline.target", "%s has no target: add target = …", title)
 	case b.Target == 0 && b.Direction == views.LowerIsWorse:

@@ -55,6 +55,13 @@ func (c *Config) Describe(w io.Writer) error {
 				fmt.Fprintf(b, "%s = %s\n", f.Name, value)
 			}
 		}
+		if burn := c.Tables[i].Burn; len(burn) > 0 {
+			windows := make([]string, len(burn))
+			for j, w := range burn {
+				windows[j] = fmt.Sprintf("%s/%s/%v", w.Long, w.Short, w.Factor)
+			}
+			fmt.Fprintf(b, "burn = %s\n", array(windows))
+		}
 		if t := c.Tables[i]; len(t.Match) > 0 {
 			fmt.Fprintf(b, "match = {")
 			for j, kv := range t.Match {

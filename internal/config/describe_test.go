@@ -35,6 +35,20 @@ statistic = "p99"
 target = 250
 unit = "ms"
 for = "2m"
+[[baseline]]
+name = "budget"
+metric = "http.server.request.duration"
+statistic = "error_ratio"
+objective = 0.999
+burn = ["1h/5m/14.4"]
+remind = "1h"
+[[baseline]]
+name = "drift"
+metric = "go.goroutine.count"
+statistic = "value"
+relative = 30
+warm_up = 10
+max_firing = 5
 `
 	c, err := config.LoadSources(config.Source{Name: "text", Data: []byte(text)})
 	if err != nil {
@@ -64,7 +78,9 @@ for = "2m"
 	}
 	for i := range want {
 		if got[i].Name != want[i].Name || got[i].Threshold() != want[i].Threshold() && !want[i].Observed() ||
-			len(got[i].Match) != len(want[i].Match) || len(got[i].By) != len(want[i].By) || got[i].For != want[i].For {
+			len(got[i].Match) != len(want[i].Match) || len(got[i].By) != len(want[i].By) || got[i].For != want[i].For ||
+			len(got[i].Burn) != len(want[i].Burn) || got[i].Objective != want[i].Objective || got[i].Relative != want[i].Relative ||
+			got[i].WarmUp != want[i].WarmUp || got[i].MaxFiring != want[i].MaxFiring || got[i].Remind != want[i].Remind {
 			t.Errorf("got %+v, want %+v", got[i], want[i])
 		}
 	}

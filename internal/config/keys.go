@@ -1,9 +1,11 @@
 package config
 
 import (
+	"errors"
 	"math"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -208,7 +210,7 @@ var tableFields = []field[Table]{
 		}),
 	statistic(),
 	inUnit("`unit`", decimal("target", "", limits{lo: 0, hi: 1e15},
-		"The expected value. At 0 any positive value alerts. Required, except beside `fleet_target`: then the value is only shown in the process.",
+		"The expected value. At 0 any positive value alerts. Required, except beside `relative`, the `objective` of an `error_ratio`, and `fleet_target` (then the value is only shown in the process).",
 		func(t *Table) *float64 { return &t.Target })),
 	unit(),
 	choice("direction", []string{"higher", "lower"}, "Which side of the target is worse.",
@@ -229,6 +231,8 @@ var tableFields = []field[Table]{
 		func(t *Table) *time.Duration { return &t.For }), `"0s"`),
 	inherited(duration("keep_firing_for", maxWait, "How long it must be back before it resolves; 0s: at once.",
 		func(t *Table) *time.Duration { return &t.KeepFiringFor }), `"0s"`),
+	inherited(duration("remind", maxWait, "Tell again of an alert that still fires, each time that so much time has passed; 0s: never.",
+		func(t *Table) *time.Duration { return &t.Remind }), `"0s"`),
 	whole("min_count", "measurements", limits{lo: 0, hi: 1e9},
 		"An interval with fewer counts neither for nor against. Unless set, or 0: 20 for mean, error_ratio, p95 and below, 100 for p99, 1000 for p99.9, 1 for max, rate and value.",
 		func(t *Table) *uint64 { return &t.MinCount }),
@@ -241,6 +245,19 @@ var tableFields = []field[Table]{
 		func(t *Table) *string { return &t.Active }),
 	text("unless", 255, "A metric that takes over: once it was seen, this baseline is not judged any more.",
 		func(t *Table) *string { return &t.Unless }),
+	whole("max_firing", "groups", limits{lo: -1, hi: 10_000},
+		"How many groups may fire at once and be told one by one; those on top are told in one alert. -1: no limit. Unless set, or 0: 50.",
+		func(t *Table) *int { return &t.MaxFiring }),
+	whole("relative", "intervals", limits{lo: 0, hi: 10_000},
+		"Instead of `target`: the mean of so many intervals of the group's own past, those that breached left out.",
+		func(t *Table) *int { return &t.Relative }),
+	whole("warm_up", "intervals", limits{lo: 0, hi: 10_000},
+		"How many intervals a `relative` target needs before it judges. Unless set, or 0: all of them.",
+		func(t *Table) *int { return &t.WarmUp }),
+	decimal("objective", "", limits{lo: 0, hi: 0.999999, above: true},
+		"Judge by burn rate: the share of measurements that have to be good, such as 0.999. Bad are failures for `error_ratio`, else values beyond `target`.",
+		func(t *Table) *float64 { return &t.Objective }),
+	burn(),
 	text("severity", maxName, "Goes with the alert as it is, such as `page`.",
 		func(t *Table) *string { return &t.Severity }),
 	texts("labels", "Go with the alert as they are.", false,
@@ -250,6 +267,38 @@ var tableFields = []field[Table]{
 	inUnit("`unit`", decimal("fleet_target", "", limits{lo: 0, hi: 1e15, above: true},
 		"The target of the sum over all instances, for generated rules. Means nothing inside one process.",
 		func(t *Table) *float64 { return &t.FleetTarget })),
+}
+
+// burn is a list of windows, each written as long/short/factor.
+func burn() field[Table] {
+	return list("burn", "`long/short/factor`", "The windows of an `objective`: it alerts while both burn the error budget more than factor times as fast as they may, such as `[\"1h/5m/14.4\"]`. Unless set: 1h/5m/14.4 and 6h/30m/6.",
+		func(s string) string {
+			_, wrong := burnWindow(s)
+			return wrong
+		},
+		func(t *Table, entries []string) {
+			t.Burn = nil
+			for _, s := range entries {
+				w, _ := burnWindow(s)
+				t.Burn = append(t.Burn, w)
+			}
+		})
+}
+
+func burnWindow(s string) (w views.BurnWindow, wrong string) {
+	const want = ": want a long window, a short one and a factor, such as \"1h/5m/14.4\""
+	parts := strings.Split(s, "/")
+	if len(parts) != 3 {
+		return w, "= " + quote(s) + want
+	}
+	var errs [3]error
+	w.Long, errs[0] = time.ParseDuration(parts[0])
+	w.Short, errs[1] = time.ParseDuration(parts[1])
+	w.Factor, errs[2] = strconv.ParseFloat(parts[2], 64)
+	if errors.Join(errs[:]...) != nil || w.Short <= 0 || w.Long <= w.Short || w.Long > 31*24*time.Hour || !(w.Factor > 0) || math.IsInf(w.Factor, 0) {
+		return w, "= " + quote(s) + want
+	}
+	return w, ""
 }
 
 // inherited documents a default that is not a value of its own.

@@ -139,6 +139,9 @@ func (s short) companion(b views.Baseline) views.Baseline {
 	b.Match = []attribute.KeyValue{baselineName.String(s.name)}
 	b.By = []attribute.Key{sourceKey}
 	b.Active, b.Unless, b.FleetTarget = "", "", 0
+	if b.Objective > 0 { // single values have no budget to burn
+		b.Objective, b.Burn, b.Target = 0, nil, math.NaN()
+	}
 	return b
 }
 
