@@ -19,6 +19,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // A recipe says how a component is made.
@@ -86,9 +87,32 @@ func Cache() string {
 	return filepath.Join(root(), "..", "..", ".cache", "e2e")
 }
 
+// built are the components that this process has built, one at a time.
+var built struct {
+	sync.Mutex
+	path map[string]string
+}
+
 // Build returns the path of the component's binary, built unless it is there.
-// What belongs to this repository is built every time, by Go's own cache.
+// What belongs to this repository is built once by each process, from Go's own
+// cache. It may be called concurrently.
 func Build(ctx context.Context, name string) (string, error) {
+	built.Lock()
+	defer built.Unlock()
+	if path, ok := built.path[name]; ok {
+		return path, nil
+	}
+	path, err := build(ctx, name)
+	if err == nil {
+		if built.path == nil {
+			built.path = make(map[string]string)
+		}
+		built.path[name] = path
+	}
+	return path, err
+}
+
+func build(ctx context.Context, name string) (string, error) {
 	r, ok := recipes[name]
 	if !ok {
 		return "", fmt.Errorf("components: there is no %q", name)
@@ -112,7 +136,8 @@ func Build(ctx context.Context, name string) (string, error) {
 		defer os.RemoveAll(dir)
 	}
 	// Under another name first: a build that is cut off leaves no binary.
-	half := bin + ".part"
+	half := fmt.Sprintf("%s.part%d", bin, os.Getpid())
+	defer os.Remove(half)
 	args := slices.Concat([]string{"build"}, r.flags, []string{"-o", half, r.pkg})
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = dir
