@@ -33,14 +33,16 @@ type Event struct {
 }
 
 func eventOf(a views.Alert) Event {
+	folder := a.Evidence
+	a.Evidence = "" // the message need not say it again
 	e := Event{
 		Time: a.End, State: a.State, Name: a.Name, Group: a.Group,
 		SeriesID: identify(Judged, a.Name, a.Metric, a.Group),
 		Value:    a.Value, Target: a.Target, Excess: a.Excess, Unit: a.Unit,
 		Since: a.Since, Severity: a.Severity, Reminder: a.Reminder, Message: a.String(),
 	}
-	if a.Evidence != "" {
-		e.Evidence = filepath.Base(a.Evidence)
+	if folder != "" {
+		e.Evidence = filepath.Base(folder)
 	}
 	return e
 }

@@ -220,8 +220,8 @@ func (t *Tab) Press(keys string) error {
 	return nil
 }
 
-// Picture returns the whole page as a PNG.
-func (b *Browser) Picture(url string, width int, dark bool) ([]byte, error) {
+// Picture returns the page as a PNG, at most so many pixels of its height.
+func (b *Browser) Picture(url string, width, most int, dark bool) ([]byte, error) {
 	t, err := b.Tab(width, 900, dark)
 	if err != nil {
 		return nil, err
@@ -239,6 +239,9 @@ func (b *Browser) Picture(url string, width int, dark bool) ([]byte, error) {
 		return nil, err
 	}
 	if err := t.Wait("[...document.querySelectorAll('.spark')].every(s => s.querySelector('canvas'))"); err != nil {
+		return nil, err
+	}
+	if err := t.Resize(width, min(height, most)); err != nil {
 		return nil, err
 	}
 	png, err := chromedp.Run(t.ctx, chromedp.CaptureScreenshot())

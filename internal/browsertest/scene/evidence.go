@@ -8,6 +8,9 @@ import (
 	"time"
 )
 
+// EvidenceName is the name of the folder that Evidence makes.
+const EvidenceName = "20260102T150405Z-search_ms"
+
 // Evidence makes up a folder of evidence in root.
 func Evidence(root string) error {
 	type file struct {
@@ -20,7 +23,7 @@ func Evidence(root string) error {
 		Message string `json:"message"`
 	}
 	at := time.Now().Add(-6 * time.Minute)
-	folder := filepath.Join(root, at.UTC().Format("20060102T150405Z")+"-search_ms")
+	folder := filepath.Join(root, EvidenceName)
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return fmt.Errorf("scene: %w", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -64,7 +65,12 @@ func New(interval time.Duration, evidence string, extra []views.Baseline, opts .
 	if err != nil {
 		return nil, err
 	}
-	judge, err := views.Watch(append(Baselines(), extra...), views.WithNotify(h.Alert), views.WithInterval(interval))
+	judge, err := views.Watch(append(Baselines(), extra...), views.WithNotify(func(a views.Alert) {
+		if a.State == views.Firing && evidence != "" && time.Since(a.End) < 10*time.Minute {
+			a.Evidence = filepath.Join(evidence, EvidenceName)
+		}
+		h.Alert(a)
+	}), views.WithInterval(interval))
 	if err != nil {
 		return nil, err
 	}

@@ -29,14 +29,16 @@ func main() {
 }
 
 var pictures = []struct {
-	name          string
-	width, height int
-	dark          bool
-	fragment      string
+	name     string
+	width    int
+	most     int // of its height
+	dark     bool
+	fragment string
+	show     string // name of the operation or route that is selected
 }{
-	{"page-light.png", 1280, 0, false, "#range=3600"},
-	{"page-dark.png", 1280, 0, true, "#range=3600"},
-	{"page-narrow.png", 390, 0, false, "#range=3600"},
+	{"page-light.png", 1280, 4000, false, "#range=3600", ""},
+	{"page-dark.png", 1280, 4000, true, "#range=21600", "search"},
+	{"page-narrow.png", 390, 1500, false, "#range=3600", ""},
 }
 
 func run(out string) error {
@@ -68,7 +70,10 @@ func run(out string) error {
 		return err
 	}
 	for _, p := range pictures {
-		png, err := b.Picture(server.URL+"/"+p.fragment, p.width, p.dark)
+		if lines := s.History.History(p.show, time.Now()); p.show != "" && len(lines) > 0 {
+			p.fragment += "&show=" + lines[0].ID
+		}
+		png, err := b.Picture(server.URL+"/"+p.fragment, p.width, p.most, p.dark)
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.name, err)
 		}

@@ -52,7 +52,7 @@ export function sparkline(place, data, { from, to, target, threshold, lower, bad
     let low = Math.min(min ?? Infinity, target ?? Infinity, threshold ?? Infinity);
     let high = Math.max(max ?? -Infinity, target ?? -Infinity, threshold ?? -Infinity);
     if (!Number.isFinite(low)) return [0, 1];
-    if (low > 0 && low < high / 2) low = 0;
+    if (low > 0 && (low < high / 2 || target === undefined)) low = 0;
     const space = (high - low) * 0.08 || Math.abs(high) * 0.1 || 1;
     return [low === 0 ? 0 : low - space, high + space];
   };
@@ -108,8 +108,8 @@ export function lines(place, { title, about, t, series, unit, from, to, marks = 
       y: { range: () => [low < 0 ? low * 1.08 : 0, top > 0 ? top * 1.08 : 1] },
     },
     axes: [
-      { stroke: ink, grid: { stroke: grid, width: 1 }, ticks: { show: false }, font: "11px system-ui", size: 26, values: clockAxis },
-      { stroke: ink, grid: { stroke: grid, width: 1 }, ticks: { show: false }, font: "11px system-ui", size: 66, gap: 4, values: (u, splits) => splits.map((v) => value(v, unit)) },
+      timeAxis(ink, grid, from, to),
+      valueAxis(ink, grid, unit),
     ],
     series: [{}, ...series.map((s) => ({
       stroke: color(s.color), width: s.width || 1.6, fill: s.fill ? color(s.color) + "26" : undefined,
@@ -122,13 +122,28 @@ export function lines(place, { title, about, t, series, unit, from, to, marks = 
   }, [t, ...series.map((s) => s.values)]);
 }
 
-const clockAxis = [
-  [86400, "{MMM} {D}", null, null, null, null, null, null, 1],
-  [3600, "{HH}:{mm}", "\n{MMM} {D}", null, null, null, null, null, 1],
-  [60, "{HH}:{mm}", "\n{MMM} {D}", null, null, null, null, null, 1],
-  [1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 1],
-  [0.001, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 1],
-];
+// timeAxis writes the date under the time only where days change in sight.
+function timeAxis(ink, grid, from, to) {
+  const days = new Date(from * 1000).toDateString() !== new Date(to * 1000).toDateString();
+  const date = days ? "\n{MMM} {D}" : null;
+  const row = (size, format) => [size, format, null, null, date, null, null, null, 1];
+  return {
+    stroke: ink, grid: grid ? { stroke: grid, width: 1 } : { show: false }, ticks: { show: false }, font: "11px system-ui", size: days ? 38 : 24,
+    values: [row(86400, "{MMM} {D}"), row(3600, "{HH}:{mm}"), row(60, "{HH}:{mm}"), row(1, "{HH}:{mm}:{ss}"), row(0.001, "{HH}:{mm}:{ss}")],
+  };
+}
+
+// Steps of an axis of bytes: round numbers of KiB, MiB, GiB.
+const binary = [];
+for (let e = 0; e < 50; e += 10) for (const n of [1, 2, 4, 8, 16, 32, 64, 128, 256, 512]) binary.push(n * 2 ** e);
+
+function valueAxis(ink, grid, unit) {
+  return {
+    stroke: ink, grid: { stroke: grid, width: 1 }, ticks: { show: false }, font: "11px system-ui", size: 66, gap: 4,
+    values: (u, splits) => splits.map((v) => value(v, unit)),
+    ...(unit.startsWith("By") ? { incrs: binary } : {}),
+  };
+}
 
 function few(values) { return values.filter((v) => v !== null).length < 3; }
 
@@ -155,7 +170,13 @@ function mark(u, { at, label, color: name }) {
   c.font = 11 * ratio + "px system-ui";
   c.textAlign = "right";
   c.textBaseline = y - top < 16 * ratio ? "top" : "bottom";
-  c.fillText(label, left + width - 4 * ratio, y + (c.textBaseline === "top" ? 2 : -2) * ratio);
+  const end = left + width - 4 * ratio, at_ = y + (c.textBaseline === "top" ? 3 : -3) * ratio, wide = c.measureText(label).width;
+  c.globalAlpha = 0.8;
+  c.fillStyle = color("card");
+  c.fillRect(end - wide - 3 * ratio, c.textBaseline === "top" ? at_ - ratio : at_ - 12 * ratio, wide + 6 * ratio, 13 * ratio);
+  c.globalAlpha = 1;
+  c.fillStyle = color(name);
+  c.fillText(label, end, at_);
   c.restore();
 }
 
@@ -164,7 +185,7 @@ function mark(u, { at, label, color: name }) {
 export function heatmap(place, { title, about, t, step, bounds, counts, unit, from, to, marks = [], sync }) {
   const head = element("div", "chart-head");
   head.append(element("h3", "", title), element("span", "muted", about));
-  const read = element("p", "heat-read muted", "darker: more calls; hover for numbers");
+  const read = element("p", "heat-read muted", "the stronger the colour, the more calls");
   const canvas = element("div", "chart");
   canvas.setAttribute("role", "img");
   remove(place.querySelector(".chart") || place);
@@ -186,7 +207,7 @@ export function heatmap(place, { title, about, t, step, bounds, counts, unit, fr
     cursor: { points: { show: false }, sync: sync ? { key: sync } : undefined, drag: { x: false, y: false } },
     scales: { x: { time: true, range: () => [from, to] }, y: { range: () => [0, bands] } },
     axes: [
-      { stroke: ink, grid: { show: false }, ticks: { show: false }, font: "11px system-ui", size: 26, values: clockAxis },
+      timeAxis(ink, null, from, to),
       { stroke: ink, grid: { stroke: grid, width: 1 }, ticks: { show: false }, font: "11px system-ui", size: 66, gap: 4,
         splits: () => thin(edges, 9), values: (u, splits) => splits.map((s) => value(bounds[s - 1], unit)) },
     ],

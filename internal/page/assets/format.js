@@ -7,6 +7,7 @@ const iec = [[2 ** 40, "TiB"], [2 ** 30, "GiB"], [2 ** 20, "MiB"], [2 ** 10, "Ki
 export function digits(v) {
   const a = Math.abs(v);
   if (a === 0) return "0";
+  if (Number.isInteger(v) && a < 1000) return String(v);
   if (a >= 100) return Math.round(v).toLocaleString("en");
   if (a >= 10) return v.toFixed(1);
   if (a >= 1) return v.toFixed(2);
@@ -65,8 +66,8 @@ export function duration(ms) {
   const s = Math.max(0, Math.round(ms / 1000));
   if (s < 60) return s + " s";
   if (s < 3600) return Math.floor(s / 60) + " min" + (s < 600 && s % 60 ? " " + (s % 60) + " s" : "");
-  if (s < 86400) return Math.floor(s / 3600) + " h" + (Math.floor(s % 3600 / 60) ? " " + Math.floor(s % 3600 / 60) + " min" : "");
-  return Math.floor(s / 86400) + " d " + Math.floor(s % 86400 / 3600) + " h";
+  if (s <= 2 * 86400) return Math.floor(s / 3600) + " h" + (Math.floor(s % 3600 / 60) ? " " + Math.floor(s % 3600 / 60) + " min" : "");
+  return Math.floor(s / 86400) + " d" + (Math.floor(s % 86400 / 3600) ? " " + Math.floor(s % 86400 / 3600) + " h" : "");
 }
 
 export function clock(ms) {

@@ -3,7 +3,7 @@
 import { duration, element, times } from "./format.js";
 import { lines, remove } from "./charts.js";
 
-const colors = ["line", "p95", "p99", "p50", "target"];
+const colors = ["line", "p50", "p99", "amber", "target"];
 
 // Each panel lists metrics; every series of theirs becomes a line, a spread its
 // p99.

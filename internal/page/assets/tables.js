@@ -105,6 +105,7 @@ export function baselines(table, o, state, select) {
     excess.classList.toggle("good", b.excess !== null && b.excess <= 0);
     const from = b.since ? Date.parse(b.since) : 0;
     text(since, from ? clock(from) + " (" + duration(o.now - from) + ")" : "–");
+    since.classList.toggle("none", !from);
     since.title = from ? when(from) : "";
     text(tr.querySelector(".reason"), b.reason || "");
     tr.querySelector(".name").title = b.statistic + " of " + b.metric;
@@ -157,7 +158,7 @@ export function timed(table, all, kind, o, state, select) {
   }, (tr, t) => {
     const cells = tr.querySelectorAll("td");
     [rate(t.rate), value(t.p50, t.unit), value(t.p95, t.unit), value(t.p99, t.unit), percent(t.errors)].forEach((s, i) => text(cells[i], s));
-    cells[4].classList.toggle("bad", t.errors > 0);
+    cells[4].classList.toggle("bad", t.errors >= 0.01);
     tr.classList.toggle("idle", !(t.rate > 0));
     tr.title = t.seen && !(t.rate > 0) ? "last measured at " + when(t.seen) : "";
     mark(tr, t, state);
