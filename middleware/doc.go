@@ -150,10 +150,18 @@
 // method of OpenTelemetry's metric/x extension, attributes are bound ahead of
 // time and that time is saved.
 //
-// Measured on two cores of a 2.1 GHz Xeon with Go 1.26 and OTel 1.47 by
+// Measured with Go 1.26 and OTel 1.47 on two busy cores of a Xeon, best of 60
+// rounds, by
 //
-//	go run -C internal/bench . -run 'serial|parallel'
-//	go test -run - -bench . ./middleware
+//	go run -C internal/bench . -time 20ms -rounds 60 -run '^(server|client)-serial'
 //
-// a server's request costs BENCH.
+//	                     ours     otelhttp   promhttp   slok
+//	server, a request    745 ns   5552 ns    777 ns     662 ns
+//	  allocations        1        31         4          3
+//	client, a request    717 ns   7803 ns    1142 ns    –
+//	  allocations        0        16         2          –
+//
+// (a client's without the 194 ns and the allocation of the transport that answers
+// in the benchmark). About 410 ns of the 745 are the SDK's recording of six
+// attributes. promhttp and slok record fewer attributes and no route of their own.
 package middleware
