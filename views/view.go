@@ -139,9 +139,7 @@ func compile(r Rule) (compiledRule, error) {
 		return bad("the instrument is empty; \"*\" stands for all")
 	}
 	if strings.ContainsAny(r.Instrument, "*?") {
-		p := regexp.QuoteMeta(r.Instrument)
-		p = strings.NewReplacer(`\*`, ".*", `\?`, ".").Replace(p)
-		c.pattern = regexp.MustCompile("(?is)^" + p + "$")
+		c.pattern = regexp.MustCompile("(?is)^" + wildcard(r.Instrument) + "$")
 		if r.Rename != "" {
 			return bad("a pattern cannot rename: several metrics would get the name %q", r.Rename)
 		}
