@@ -27,7 +27,7 @@ func (m *mutator) byte() byte {
 	return b
 }
 
-func (m *mutator) n(max int) int { return int(m.byte()) % max }
+func (m *mutator) n(below int) int { return int(m.byte()) % below }
 
 func (m *mutator) uint() uint64 {
 	switch m.n(4) {

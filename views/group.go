@@ -182,7 +182,7 @@ func (g *group) read(t *tick, at time.Time, completed uint64) reading {
 	if r.Objective > 0 {
 		return g.burning(t)
 	}
-	threshold, clear := g.levels()
+	threshold, clearing := g.levels()
 	if hang, ok := g.hang(t, completed, threshold); ok {
 		return hang
 	}
@@ -209,7 +209,7 @@ func (g *group) read(t *tick, at time.Time, completed uint64) reading {
 		out.verdict = learning
 	case r.over(v, threshold):
 		out.verdict = breach
-	case r.over(v, clear):
+	case r.over(v, clearing):
 		out.verdict = between
 	default:
 		out.verdict = good
@@ -355,7 +355,7 @@ func (g *group) baseline() *Baseline {
 
 // levels are the threshold and the clear level, in the metric's unit. Both are
 // NaN while a relative baseline knows too little.
-func (g *group) levels() (threshold, clear float64) {
+func (g *group) levels() (threshold, clearing float64) {
 	r := g.rule
 	if r.Relative == 0 {
 		return r.threshold, r.clear

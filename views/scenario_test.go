@@ -27,12 +27,12 @@ const (
 func onCall() []views.Baseline {
 	return []views.Baseline{
 		{ // a page
-			Name: "checkout_ms", Metric: opDuration, Match: []attribute.KeyValue{operation("checkout")},
+			Name: "checkout_ms", Metric: opDuration, Match: []attribute.KeyValue{checkout},
 			Statistic: views.P95, Target: 100, Unit: "ms", For: 3 * time.Minute, KeepFiringFor: 5 * time.Minute, ClearPercent: 110,
 			Severity: "page",
 		},
 		{ // a page
-			Name: "checkout_errors", Metric: opDuration, Match: []attribute.KeyValue{operation("checkout")},
+			Name: "checkout_errors", Metric: opDuration, Match: []attribute.KeyValue{checkout},
 			Statistic: views.ErrorRatio, Target: 1, Unit: "%", ThresholdPercent: 200, For: 2 * time.Minute,
 			Severity: "page",
 		},
@@ -48,9 +48,7 @@ func onCall() []views.Baseline {
 	}
 }
 
-func operation(name string) attribute.KeyValue {
-	return attribute.String("otelperf.operation.name", name)
-}
+var checkout = attribute.String("otelperf.operation.name", "checkout")
 
 // A shop is the service: what it did in the minute that is told of.
 type shop struct {
@@ -65,8 +63,8 @@ type shop struct {
 
 func newShop(j *judge, routes int) *shop {
 	s := &shop{judge: j, began: j.at, megabytes: 300}
-	s.checkout = calls(operation("checkout"))
-	s.failed = calls(operation("checkout"), attribute.String("error.type", "timeout"))
+	s.checkout = calls(checkout)
+	s.failed = calls(checkout, attribute.String("error.type", "timeout"))
 	for i := range routes {
 		s.routes = append(s.routes, calls(attribute.String("http.route", fmt.Sprintf("/r%02d", i)), attribute.Int("http.response.status_code", 200)))
 	}
@@ -79,7 +77,7 @@ func (s *shop) minutes(n int, do func(s *shop)) {
 		do(s)
 		m := []metricdata.Metrics{
 			s.durations(opDuration, s.checkout, s.failed), s.durations(webTime, s.routes...),
-			s.updown(opActive, "{operation}", num(s.hanging, operation("checkout"))),
+			s.updown(opActive, "{operation}", num(s.hanging, checkout)),
 			gauge(memory, "By", s.megabytes*(1<<20)),
 		}
 		s.tick(m...)
@@ -293,7 +291,7 @@ func TestScenarioBackendDown(t *testing.T) {
 		t.Fatal(err)
 	}
 	j := &judge{t: t}
-	s := calls(operation("checkout"))
+	s := calls(checkout)
 	for minute := range 60 {
 		at = at.Add(time.Minute)
 		j.at, j.last = at, at.Add(-time.Minute)

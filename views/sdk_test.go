@@ -50,9 +50,9 @@ func drive(t *testing.T, delta bool, baselines []views.Baseline, f func(r *road)
 	})
 }
 
-// pass lets time go by, and what has to happen in it happen.
-func pass(d time.Duration) {
-	<-time.After(d)
+// pass lets a minute go by, and what has to happen in it happen.
+func pass() {
+	<-time.After(time.Minute)
 	synctest.Wait()
 }
 
@@ -114,7 +114,7 @@ func TestEveryStatisticThroughTheSDK(t *testing.T) {
 						record := tt.record(mp.Meter("test"))
 						for range 2 { // the first interval is another: all of 10
 							record(10)
-							pass(time.Minute)
+							pass()
 							for i := range 1000 {
 								if i%10 == 0 {
 									record(float64(i%10+1), attribute.String("error.type", "x"))
@@ -124,16 +124,14 @@ func TestEveryStatisticThroughTheSDK(t *testing.T) {
 							}
 						}
 						record(10) // a thousand and one
-						pass(time.Minute)
+						pass()
 						got := j.p.Status()[0]
 						tolerance := 0.002 // the extra one
 						if q, ok := stat.Quantile(); ok {
-							tolerance = 0.01
-							if !tt.exact {
+							switch tolerance = 0.01; {
+							case !tt.exact:
 								tolerance = 0.2 // the median lies between 5 and 6
-							} else if q < 0.95 {
-								tolerance = 0.01
-							} else {
+							case q >= 0.95:
 								tolerance = 0.05 // inside the last bucket
 							}
 						}
@@ -178,7 +176,7 @@ func TestValuesThroughTheSDK(t *testing.T) {
 					c.Add(ctx, int64(v)) // the value of a monotonic sum is what the interval added
 					total.Add(int64(v))
 					last = v
-					pass(time.Minute)
+					pass()
 					for _, s := range r.p.Status() {
 						if s.Value != v {
 							t.Errorf("%s is %v, want %v", s.Name, s.Value, v)
@@ -204,7 +202,7 @@ func TestSlowCallsRaiseAnAlertInTheirVeryBatch(t *testing.T) {
 				for range 100 {
 					h.Record(r.t.Context(), 0.03, at)
 				}
-				pass(time.Minute)
+				pass()
 				r.want()
 				ctx := trace.ContextWithSpanContext(r.t.Context(), trace.NewSpanContext(trace.SpanContextConfig{
 					TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}, TraceFlags: trace.FlagsSampled,
@@ -247,11 +245,11 @@ func TestOverflowThroughTheSDK(t *testing.T) {
 		for i := range 20 {
 			h.Record(r.t.Context(), 0.03, metric.WithAttributes(attribute.Int("tenant", i)))
 		}
-		pass(time.Minute)
+		pass()
 		for i := range 20 {
 			h.Record(r.t.Context(), 0.03, metric.WithAttributes(attribute.Int("tenant", i)))
 		}
-		pass(time.Minute)
+		pass()
 		for _, s := range r.p.Status() {
 			if s.State != views.Incomplete {
 				t.Errorf("got %+v", s)
@@ -280,7 +278,7 @@ func TestCallbackThatFailsSkipsAnInterval(t *testing.T) {
 					for range 600 {
 						h.Record(r.t.Context(), 0.03, metric.WithAttributes(search))
 					}
-					pass(time.Minute)
+					pass()
 				}
 				r.want()
 				if s := r.status(); !near(s.Value, 10) {

@@ -168,7 +168,7 @@ func TestEveryStatisticOverEveryAggregation(t *testing.T) {
 		views.Mean, views.P50, views.P75, views.P90, views.P95, views.P99, views.P999,
 		views.Max, views.Rate, views.ErrorRatio, views.Value,
 	}
-	for name, make := range aggregations {
+	for name, data := range aggregations {
 		for _, stat := range all {
 			for _, delta := range []bool{false, true} {
 				t.Run(name+"/"+string(stat)+"/"+temporality(delta).String(), func(t *testing.T) {
@@ -176,7 +176,7 @@ func TestEveryStatisticOverEveryAggregation(t *testing.T) {
 						Name: "b", Metric: "m", Statistic: stat, Target: 1e-9, MinCount: 1,
 					}})
 					for _, first := range []bool{true, false} {
-						j.tick(metricdata.Metrics{Name: "m", Data: make(first, delta)})
+						j.tick(metricdata.Metrics{Name: "m", Data: data(first, delta)})
 					}
 					value, ok := want[name][stat]
 					s := j.p.Status()[0]

@@ -39,9 +39,9 @@ func through(t *testing.T, view sdkmetric.View, record func(m metric.Meter)) map
 	return out
 }
 
-func histogram(name, unit string, attrs ...attribute.KeyValue) func(m metric.Meter) {
+func histogram(name string, attrs ...attribute.KeyValue) func(m metric.Meter) {
 	return func(m metric.Meter) {
-		h, err := m.Float64Histogram(name, metric.WithUnit(unit), metric.WithDescription("about "+name))
+		h, err := m.Float64Histogram(name, metric.WithUnit("s"), metric.WithDescription("about "+name))
 		if err != nil {
 			panic(err)
 		}
@@ -85,7 +85,7 @@ func TestForPutsBoundariesAtTheLevels(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, standard := range map[string][]float64{opDuration: decades, webTime: conventional} {
-		got := boundsOf(t, through(t, v, histogram(name, "s"))[name])
+		got := boundsOf(t, through(t, v, histogram(name))[name])
 		for _, want := range append(slices.Clone(standard), 137.0/1000, b.Threshold()/1000, b.Clear()/1000) {
 			if !slices.Contains(got, want) {
 				t.Errorf("%s: %v is no boundary of %v", name, want, got)
@@ -109,7 +109,7 @@ func TestHighestLevelHasABoundaryBeyondIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := boundsOf(t, through(t, v, histogram(opDuration, "s"))[opDuration])
+	got := boundsOf(t, through(t, v, histogram(opDuration))[opDuration])
 	if last := got[len(got)-1]; last <= 360 {
 		t.Errorf("the last boundary is %v, the alert level 360", last)
 	}
@@ -120,14 +120,14 @@ func TestForLeavesOthersAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := boundsOf(t, through(t, v, histogram("other", "s"))["other"]); !slices.Equal(got, []float64{0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10000}) {
+	if got := boundsOf(t, through(t, v, histogram("other"))["other"]); !slices.Equal(got, []float64{0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10000}) {
 		t.Errorf("got %v", got)
 	}
 	// A baseline of another statistic needs no boundaries.
 	if v, err = views.For(throughput()); err != nil {
 		t.Fatal(err)
 	}
-	if got := boundsOf(t, through(t, v, histogram(opDuration, "s"))[opDuration]); slices.Contains(got, 0.1) {
+	if got := boundsOf(t, through(t, v, histogram(opDuration))[opDuration]); slices.Contains(got, 0.1) {
 		t.Errorf("got %v", got)
 	}
 }
@@ -149,7 +149,7 @@ func TestBoundariesAreAtMost64AndExtrasGoFirst(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%d baselines: %v", n, err)
 		}
-		got := boundsOf(t, through(t, v, histogram(opDuration, "s"))[opDuration])
+		got := boundsOf(t, through(t, v, histogram(opDuration))[opDuration])
 		if len(got) > 64 {
 			t.Errorf("%d baselines: %d boundaries", n, len(got))
 		}
@@ -188,7 +188,7 @@ func TestBoundsAreExactlyTheThreshold(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			grid := boundsOf(t, through(t, v, histogram(opDuration, "s"))[opDuration])
+			grid := boundsOf(t, through(t, v, histogram(opDuration))[opDuration])
 			level := b.Threshold() / 1000
 			i, ok := slices.BinarySearch(grid, level)
 			if !ok {
@@ -230,8 +230,8 @@ func TestRules(t *testing.T) {
 	}
 	abc := []attribute.KeyValue{attribute.Int("a", 1), attribute.Int("b", 2), attribute.Int("c", 3)}
 	record := func(m metric.Meter) {
-		histogram("one.time", "s", abc...)(m)
-		histogram("two.time", "s", abc...)(m)
+		histogram("one.time", abc...)(m)
+		histogram("two.time", abc...)(m)
 		c, err := m.Int64Counter("one.count")
 		if err != nil {
 			t.Fatal(err)
@@ -285,7 +285,7 @@ func TestRules(t *testing.T) {
 }
 
 func TestRulesKeepUnitAndDescription(t *testing.T) {
-	m := through(t, compose(t, []views.Baseline{latency()}, views.Rule{Instrument: "x", Rename: opDuration}), histogram("x", "s"))[opDuration]
+	m := through(t, compose(t, []views.Baseline{latency()}, views.Rule{Instrument: "x", Rename: opDuration}), histogram("x"))[opDuration]
 	if m.Unit != "s" || m.Description != "about x" {
 		t.Errorf("got %+v", m)
 	}
@@ -295,7 +295,7 @@ func TestRulesKeepUnitAndDescription(t *testing.T) {
 }
 
 func TestBoundsOfRulesAndBaselinesAddUp(t *testing.T) {
-	m := through(t, compose(t, []views.Baseline{latency()}, views.Rule{Instrument: opDuration, Bounds: []float64{0.5, 3}}), histogram(opDuration, "s"))[opDuration]
+	m := through(t, compose(t, []views.Baseline{latency()}, views.Rule{Instrument: opDuration, Bounds: []float64{0.5, 3}}), histogram(opDuration))[opDuration]
 	got := boundsOf(t, m)
 	for _, want := range []float64{0.1, 0.12, 0.5, 3} {
 		if !slices.Contains(got, want) {

@@ -125,7 +125,7 @@ func delegatesCalls(c *check, wrap func(sdkmetric.Exporter) sdkmetric.Exporter) 
 			{"Shutdown", func() error { return e.Shutdown(ctx) }},
 		} {
 			n.calls, n.ctxs = nil, nil
-			err, ok := c.call(call.name, call.f)
+			ok, err := c.call(call.name, call.f)
 			switch {
 			case !ok:
 				return
@@ -167,7 +167,7 @@ func passesOn(c *check, wrap func(sdkmetric.Exporter) sdkmetric.Exporter) {
 				seen[sm.Scope] = true
 			}
 		}
-		if _, ok := c.call("Export", func() error { return e.Export(context.Background(), Batch()) }); !ok {
+		if ok, _ := c.call("Export", func() error { return e.Export(context.Background(), Batch()) }); !ok {
 			return
 		}
 	}

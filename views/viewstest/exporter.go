@@ -34,17 +34,17 @@ func (c *check) failf(format string, args ...any) {
 
 // call runs f and fails if it does not return; then everything that follows
 // is meaningless and ok is false.
-func (c *check) call(what string, f func() error) (err error, ok bool) {
+func (c *check) call(what string, f func() error) (ok bool, err error) {
 	done := make(chan error, 1)
 	go func() { done <- f() }()
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
 	case err = <-done:
-		return err, true
+		return true, err
 	case <-timer.C:
 		c.failf("%s did not return within %v", what, patience)
-		return nil, false
+		return false, nil
 	}
 }
 
@@ -92,7 +92,7 @@ func checkSelection(c *check, e sdkmetric.Exporter) {
 
 func checkInput(c *check, e sdkmetric.Exporter) {
 	rm := Batch()
-	if _, ok := c.call("Export", func() error { return e.Export(context.Background(), rm) }); ok && !reflect.DeepEqual(rm, Batch()) {
+	if ok, _ := c.call("Export", func() error { return e.Export(context.Background(), rm) }); ok && !reflect.DeepEqual(rm, Batch()) {
 		c.failf("Export changed its input")
 	}
 }
@@ -114,7 +114,7 @@ func checkMemory(c *check, e sdkmetric.Exporter) {
 	ctx := context.Background()
 	for range 3 {
 		rm := Batch()
-		if _, ok := c.call("Export", func() error { return e.Export(ctx, rm) }); !ok {
+		if ok, _ := c.call("Export", func() error { return e.Export(ctx, rm) }); !ok {
 			return
 		}
 		scribble(rm)
@@ -125,10 +125,10 @@ func checkMemory(c *check, e sdkmetric.Exporter) {
 func checkCancelled(c *check, e sdkmetric.Exporter) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, ok := c.call("Export with a cancelled context", func() error { return e.Export(ctx, Batch()) }); !ok {
+	if ok, _ := c.call("Export with a cancelled context", func() error { return e.Export(ctx, Batch()) }); !ok {
 		return
 	}
-	if _, ok := c.call("ForceFlush with a cancelled context", func() error { return e.ForceFlush(ctx) }); !ok {
+	if ok, _ := c.call("ForceFlush with a cancelled context", func() error { return e.ForceFlush(ctx) }); !ok {
 		return
 	}
 	_, _ = c.call("Shutdown with a cancelled context", func() error { return e.Shutdown(ctx) })
@@ -166,11 +166,11 @@ func checkConcurrency(c *check, e sdkmetric.Exporter) {
 func checkShutdown(c *check, e sdkmetric.Exporter) {
 	ctx := context.Background()
 	for _, what := range []string{"Shutdown", "a second Shutdown"} {
-		if _, ok := c.call(what, func() error { return e.Shutdown(ctx) }); !ok {
+		if ok, _ := c.call(what, func() error { return e.Shutdown(ctx) }); !ok {
 			return
 		}
 	}
-	if err, ok := c.call("Export after Shutdown", func() error { return e.Export(ctx, Batch()) }); ok && err == nil {
+	if ok, err := c.call("Export after Shutdown", func() error { return e.Export(ctx, Batch()) }); ok && err == nil {
 		c.failf("Export after Shutdown returned no error")
 	}
 	_, _ = c.call("ForceFlush after Shutdown", func() error { return e.ForceFlush(ctx) })

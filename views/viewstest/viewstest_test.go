@@ -174,6 +174,7 @@ func (b *broken) Shutdown(ctx context.Context) error {
 
 // TestChecksFindWhatIsBroken: a check that nothing fails proves nothing.
 func TestChecksFindWhatIsBroken(t *testing.T) {
+	t.Parallel()
 	for promise, want := range map[string]string{
 		"":                      "",
 		"temporality flips":     "once and",
