@@ -49,7 +49,7 @@ type cells struct {
 }
 
 func (h *History) cells(w Window) cells {
-	from, to := h.since(w.From), w.To.UnixNano()
+	from, to := h.since(w.From), nanoseconds(w.To)
 	if to <= from {
 		return cells{from: from}
 	}
@@ -105,7 +105,7 @@ func (h *History) Chart(id string, w Window, lower bool) (_ Chart, ok bool) {
 		return Chart{}, false
 	}
 	k := h.kept.store.table[at]
-	c, until := h.cells(w), w.To.UnixNano()
+	c, until := h.cells(w), nanoseconds(w.To)
 	var all []cell
 	h.kept.store.each(at, c.from, func(st stamp, r *row) {
 		if st.end > until {

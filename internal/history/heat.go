@@ -33,7 +33,7 @@ func (h *History) Heat(id string, w Window) (_ Heat, ok bool) {
 	if !ok || !st.table[at].Kind.timed() {
 		return Heat{}, false
 	}
-	c, until := h.cells(w), w.To.UnixNano()
+	c, until := h.cells(w), nanoseconds(w.To)
 	bounds := 0
 	st.each(at, c.from, func(_ stamp, r *row) {
 		if r.bounds > 0 {

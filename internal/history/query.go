@@ -91,9 +91,16 @@ func (h *History) Points(id string, since time.Time) []Point {
 
 // since limits what a caller asks for to what is kept.
 func (h *History) since(t time.Time) int64 {
-	oldest := h.newest().Add(-h.cfg.retention).UnixNano()
-	if t.Before(time.Unix(0, oldest)) {
-		return oldest
+	return max(nanoseconds(h.newest().Add(-h.cfg.retention)), nanoseconds(t))
+}
+
+// nanoseconds is t since 1970, or as near as an int64 gets.
+func nanoseconds(t time.Time) int64 {
+	switch {
+	case t.Before(time.Unix(0, math.MinInt64)):
+		return math.MinInt64
+	case t.After(time.Unix(0, math.MaxInt64)):
+		return math.MaxInt64
 	}
 	return t.UnixNano()
 }
