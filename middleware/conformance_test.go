@@ -160,14 +160,14 @@ func everything(t *testing.T, m *meter) {
 	h := mw.Handler(middleware.Route(mux))
 	serve(h, "GET", "http://example.com:80/users/7")
 	serve(h, "BREW", "/nowhere")
-	r := httptest.NewRequest("GET", "/", nil)
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	r.TLS, r.ProtoMajor, r.ProtoMinor = &tls.ConnectionState{}, 7, 7
 	h.ServeHTTP(httptest.NewRecorder(), r)
 	h.ServeHTTP(httptest.NewRecorder(), canceledRequest())
 
 	tr := m.transport(answer(404, body()), middleware.WithBodySizes(), middleware.WithPhases(), middleware.WithBodyEnd(),
 		middleware.WithURLTemplate(func(r *http.Request) string { return r.Header.Get("X-Template") }))
-	r = httptest.NewRequest("GET", "http://example.com/users/7", nil)
+	r = httptest.NewRequest(http.MethodGet, "http://example.com/users/7", nil)
 	r.Header.Set("X-Template", "/users/{id}")
 	resp, err := tr.RoundTrip(r)
 	if err != nil {
