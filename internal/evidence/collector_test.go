@@ -375,3 +375,24 @@ func TestNilCollector(t *testing.T) {
 	}
 	check(t, c.Stop(t.Context()))
 }
+
+// Whatever an alert is called, its folder is one of ours, in the directory.
+func FuzzFolderName(f *testing.F) {
+	f.Add("search_ms", 1)
+	f.Add("../..", 2)
+	f.Add("a/b\\c\x00", 3)
+	f.Add("", 1<<40)
+	at := time.Date(2026, 1, 2, 3, 4, 5, 6_000_000, time.UTC)
+	f.Fuzz(func(t *testing.T, alert string, n int) {
+		if n < 1 {
+			return
+		}
+		name := evidence.FolderName(at, alert, n)
+		if gotAt, gotN, ok := evidence.ParseFolder(name); !ok || !gotAt.Equal(at) || gotN != n {
+			t.Errorf("%q is read as %s, %d, %t", name, gotAt, gotN, ok)
+		}
+		if name != filepath.Base(name) || !filepath.IsLocal(name) || len(name) > 120 {
+			t.Errorf("%q is not the name of a directory", name)
+		}
+	})
+}

@@ -30,7 +30,7 @@ const (
 )
 
 // maxGoroutines is how many goroutines are written as text: the process stands
-// still meanwhile, some ten milliseconds for so many.
+// still meanwhile, up to a tenth of a second for so many.
 const maxGoroutines = 10_000
 
 // A piece is one file to gather.

@@ -189,3 +189,13 @@ func child(t *testing.T, part, path string) *exec.Cmd {
 func part() (name, path string) {
 	return os.Getenv("EVIDENCE_TEST_PART"), os.Getenv("EVIDENCE_TEST_PATH")
 }
+
+// A hung profiler has an answer only when it must.
+type hung struct{}
+
+func (hung) Capture(ctx context.Context) (profiling.Profile, error) {
+	<-ctx.Done()
+	return profiling.Profile{}, ctx.Err()
+}
+
+func (hung) Last() (profiling.Profile, bool) { return profiling.Profile{}, false }

@@ -60,7 +60,7 @@ func WithMeterProvider(mp metric.MeterProvider) Option {
 
 // WithErrorHandler sets what is told of trouble: the first of its kind, and
 // then at most one in ten minutes with the number of those in between. It is
-// called from the Profiler's goroutine, and may be told a [Notice]. Default,
+// called from the Profiler's goroutine, and may be told a [NoticeError]. Default,
 // and for nil: the global handler of OpenTelemetry.
 func WithErrorHandler(handle func(error)) Option {
 	return func(c *config) {

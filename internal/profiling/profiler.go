@@ -21,14 +21,14 @@ var (
 	ErrStopped = errors.New("monitor: cpu profiling: stopped")
 )
 
-// A Notice is told to the error handler for what is worth knowing and no
+// A NoticeError is told to the error handler for what is worth knowing and no
 // fault: that somebody else is profiling, and that the kernel does not give the
 // sample rate that was asked for.
-type Notice struct{ err error } //nolint:errname // it is not a fault
+type NoticeError struct{ err error }
 
-func (n *Notice) Error() string { return n.err.Error() }
+func (n *NoticeError) Error() string { return n.err.Error() }
 
-func (n *Notice) Unwrap() error { return n.err }
+func (n *NoticeError) Unwrap() error { return n.err }
 
 // A Profile is one CPU profile.
 type Profile struct {
@@ -133,7 +133,7 @@ func (p *Profiler) take(waiting []chan<- Profile) {
 	start, hz, err := p.begin(&buf)
 	if err != nil {
 		p.counts[busy].Add(1)
-		p.busy.report(&Notice{err})
+		p.busy.report(&NoticeError{err})
 		for _, answer := range waiting {
 			close(answer)
 		}
@@ -189,7 +189,7 @@ func (p *Profiler) sampleRate() (int, error) {
 			p.trouble.report(fmt.Errorf("monitor: cpu profiling: what becomes of a sample rate of %d Hz cannot be told, profiles are taken at %d Hz: %w", p.wanted, hz, err))
 		case got < hz:
 			hz = got
-			p.trouble.handle(&Notice{fmt.Errorf("monitor: cpu profiling: of a sample rate of %d Hz this kernel gives %d Hz, at which profiles are taken", p.wanted, hz)})
+			p.trouble.handle(&NoticeError{fmt.Errorf("monitor: cpu profiling: of a sample rate of %d Hz this kernel gives %d Hz, at which profiles are taken", p.wanted, hz)})
 		}
 	}
 	p.reached.Store(int64(hz))

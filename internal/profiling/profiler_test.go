@@ -108,7 +108,7 @@ func TestSomebodyElseProfiles(t *testing.T) {
 			t.Errorf("told %q", errs)
 		}
 		for _, err := range errs {
-			if notice := new(profiling.Notice); !errors.As(err, &notice) || !errors.Is(err, profiling.ErrBusy) {
+			if notice := new(profiling.NoticeError); !errors.As(err, &notice) || !errors.Is(err, profiling.ErrBusy) {
 				t.Errorf("%v is not a notice about somebody else", err)
 			}
 		}
@@ -289,7 +289,7 @@ func TestSampleRate(t *testing.T) {
 				if len(errs) != 1 || !strings.Contains(errs[0].Error(), tt.saying) {
 					t.Fatalf("told %q, want %q", errs, tt.saying)
 				}
-				if notice := new(profiling.Notice); errors.As(errs[0], &notice) != tt.notices {
+				if notice := new(profiling.NoticeError); errors.As(errs[0], &notice) != tt.notices {
 					t.Errorf("%T is a notice: want %t", errs[0], tt.notices)
 				}
 			})

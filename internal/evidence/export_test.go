@@ -1,0 +1,6 @@
+package evidence
+
+var (
+	FolderName  = folderName
+	ParseFolder = parseFolder
+)
