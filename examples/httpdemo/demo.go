@@ -70,7 +70,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 	base := "http://" + listener.Addr().String()
 
 	if d.drive == 0 {
-		d.say("serving on %s until interrupted; try\ncurl '%[1]s/search?q=json+encoding&k=5'\n"+
+		d.say("serving on %s until interrupted; see %[1]s/debug/otelperf/ or try\ncurl '%[1]s/search?q=json+encoding&k=5'\n"+
 			"curl -H 'Content-Type: application/json' -d '{\"title\":\"…\",\"text\":\"…\"}' %[1]s/documents", base)
 		select {
 		case err = <-served:
@@ -120,7 +120,10 @@ func (d *demo) handler(x *index.Index, mon *monitor.Monitor, log *slog.Logger) (
 	if err != nil {
 		return nil, err
 	}
-	return mw.Handler(middleware.Route(newAPI(s, d.slow, log))), nil
+	root := http.NewServeMux()
+	root.Handle("/debug/otelperf/", mon.Handler()) // not measured: it is not what the service is for
+	root.Handle("/", mw.Handler(middleware.Route(newAPI(s, d.slow, log))))
+	return root, nil
 }
 
 // bounded calls one step of the way out, which begins when ctx may be done.

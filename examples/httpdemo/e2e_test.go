@@ -255,9 +255,15 @@ func TestDriveWithSlowSearch(t *testing.T) {
 		t.Fatalf("%v\n%s", err, &p.stderr)
 	}
 	defer p.check(t)
-	said := regexp.MustCompile(`(?m)^ALERT search_ms = [0-9.]+ exceeds baseline 100\.000 by [0-9.]+%$`).FindAllString(p.stderr.String(), -1)
+	said := regexp.MustCompile(`(?m)^ALERT search_ms = [0-9.]+ exceeds baseline 100\.000 by [0-9.]+% evidence=\S+$`).FindAllString(p.stderr.String(), -1)
 	if len(said) != 1 {
 		t.Fatalf("stderr has %d alerts about search_ms", len(said))
+	}
+	// From the line alone one gets to the function that is slow: it waits.
+	_, folder, _ := strings.Cut(said[0], " evidence=")
+	stacks, err := os.ReadFile(filepath.Join(folder, "goroutine.txt"))
+	if err != nil || !strings.Contains(string(stacks), "main.wait(") {
+		t.Errorf("the evidence does not show where searches wait: %v", err)
 	}
 	alerts := p.alerts(t)
 	i := slices.IndexFunc(alerts, func(a map[string]any) bool { return a["name"] == "search_ms" })

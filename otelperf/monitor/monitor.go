@@ -21,6 +21,7 @@ import (
 	"github.com/otelperf/otelperf-go/internal/config"
 	"github.com/otelperf/otelperf-go/internal/evidence"
 	"github.com/otelperf/otelperf-go/internal/history"
+	"github.com/otelperf/otelperf-go/internal/page"
 	"github.com/otelperf/otelperf-go/internal/process"
 	"github.com/otelperf/otelperf-go/internal/profiling"
 	"github.com/otelperf/otelperf-go/internal/queue"
@@ -47,6 +48,10 @@ type Monitor struct {
 	past     *history.History
 	profiler *profiling.Profiler
 	evidence *evidence.Collector
+
+	pageSource *page.Source // nil: there is nothing to show
+	pagesMu    sync.Mutex
+	pages      []*page.Handler
 
 	out        []*fanout
 	dispatcher atomic.Pointer[notify.Dispatcher] // set when alerts can be told
@@ -181,6 +186,7 @@ func (m *Monitor) start(ctx context.Context, cfg *config.Config, s *settings) er
 	if err := m.instrument(cfg, s); err != nil {
 		return err
 	}
+	m.preparePage(cfg, res)
 	if s.global {
 		otel.SetMeterProvider(m.provider)
 	}
@@ -452,7 +458,7 @@ func (m *Monitor) shutdown(ctx context.Context) error {
 	if d := m.dispatcher.Load(); d != nil {
 		errs = append(errs, d.Shutdown(ctx))
 	}
-	return errors.Join(append(errs, m.past.Close(ctx), m.close(ctx))...)
+	return errors.Join(append(errs, m.closePages(), m.past.Close(ctx), m.close(ctx))...)
 }
 
 // sparing leaves a fifth of the time, a second at the most, for the alerts: a

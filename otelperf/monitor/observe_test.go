@@ -4,6 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -145,5 +148,36 @@ func TestHotRoadExportsTheSame(t *testing.T) {
 	}
 	if counts["sdk"] != 100 || counts["hot"] != 100 || counts["file"] != 100 {
 		t.Errorf("got %v", counts)
+	}
+}
+
+func TestHandlerShowsThePage(t *testing.T) {
+	mon := start(t, monitor.WithInterval(time.Hour),
+		monitor.WithConfig("c", []byte("[baseline_targets]\nsearch_ms = 100\n")))
+	record(t, mon, "search_ms", 150)
+	flush(t, mon)
+	mux := http.NewServeMux()
+	mux.Handle("/debug/otelperf/", mon.Handler())
+	s := httptest.NewServer(mux)
+	t.Cleanup(s.Close)
+	for path, want := range map[string]string{
+		"/debug/otelperf/":             "<!doctype html>",
+		"/debug/otelperf/api/overview": "search_ms",
+	} {
+		res, err := http.Get(s.URL + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(res.Body)
+		res.Body.Close()
+		if err != nil || res.StatusCode != http.StatusOK || !strings.Contains(strings.ToLower(string(body)), want) {
+			t.Errorf("%s: %s, %v, without %q: %.300s", path, res.Status, err, want, body)
+		}
+	}
+	var none *monitor.Monitor
+	w := httptest.NewRecorder()
+	none.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/debug/otelperf/", nil))
+	if w.Code != http.StatusNotFound || !strings.Contains(w.Body.String(), "metrics_retention_hours") {
+		t.Errorf("without history: %d %s", w.Code, w.Body)
 	}
 }
