@@ -2,9 +2,11 @@ package middleware
 
 import (
 	"math"
-	"sync/atomic"
+	"time"
 
 	"go.opentelemetry.io/otel/metric"
+
+	"github.com/otelperf/otelperf-go/internal/stripe"
 )
 
 // oneStream is one open stream in an activeCell's count, whose lower half
@@ -16,23 +18,30 @@ const oneStream = 1 << 32
 // word, so that a collection never sees the end of a stream in one of them only:
 // active requests less streams is what may be hanging.
 type activeCell struct {
-	count atomic.Int64
-	_     [56]byte // a cache line of its own
+	count stripe.Count
 	opts  []metric.ObserveOption
 }
 
-func (c *activeCell) enter()      { c.count.Add(1) }
-func (c *activeCell) openStream() { c.count.Add(oneStream) }
+// enter counts a request as active.
+func (c *activeCell) enter() activeRequest { return activeRequest{c, c.count.Enter()} }
 
-// leave ends a request. It is called before the duration is recorded: a
-// collection in between sees a request that is neither active nor counted, which
-// nobody takes for one that hangs.
-func (c *activeCell) leave(stream bool) {
+// An activeRequest is one request that is counted as active, and where.
+type activeRequest struct {
+	of *activeCell
+	at *stripe.Cell
+}
+
+func (a activeRequest) openStream() { a.at.Add(oneStream) }
+
+// leave ends a request that took so long. It is called before the duration is
+// recorded: a collection in between sees a request that is neither active nor
+// counted, which nobody takes for one that hangs.
+func (a activeRequest) leave(stream bool, elapsed time.Duration) {
+	n := int64(-1)
 	if stream {
-		c.count.Add(-1 - oneStream)
-		return
+		n = -1 - oneStream
 	}
-	c.count.Add(-1)
+	a.of.count.Leave(a.at, n, uint64(elapsed))
 }
 
 // load returns the number of active requests and the streams among them.

@@ -26,7 +26,7 @@ type response struct {
 	w      http.ResponseWriter
 	m      *Middleware
 	r      *http.Request
-	active *activeCell
+	active activeRequest
 	body   io.ReadCloser // what requestBody reads from, nil unless sizes are recorded
 	extra  atomic.Pointer[labels]
 	far    atomic.Pointer[farRoute]
@@ -59,8 +59,7 @@ func (rw *response) begin() {
 	}
 	rw.protocol = protocolOf(r.ProtoMajor, r.ProtoMinor)
 	rw.frame.root(r)
-	rw.active = m.active.get(rw.key, rw.key.slot())
-	rw.active.enter()
+	rw.active = m.active.get(rw.key, rw.key.slot()).enter()
 	rw.start = now()
 }
 
@@ -68,7 +67,7 @@ func (rw *response) begin() {
 // its goroutine.
 func (rw *response) finish(completed bool) {
 	elapsed := now() - rw.start
-	rw.active.leave(rw.stream)
+	rw.active.leave(rw.stream, elapsed)
 	if rw.stream {
 		rw.dropLabels()
 		return

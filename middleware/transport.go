@@ -142,7 +142,7 @@ func panicFault() fault {
 type call struct {
 	t        *Transport
 	req      *http.Request
-	active   *activeCell
+	active   activeRequest
 	host     *host
 	sent     *countedBody // nil where the request says its size
 	template string
@@ -163,8 +163,7 @@ func (t *Transport) begin(req *http.Request) call {
 		c.template = t.admit(t.template(req))
 	}
 	k := clientActiveKey{c.host, c.method, c.template}
-	c.active = t.active.get(k, k.slot())
-	c.active.enter()
+	c.active = t.active.get(k, k.slot()).enter()
 	c.start = now()
 	return c
 }
@@ -180,7 +179,7 @@ func (c *call) statusFault() fault {
 // end records the duration, and the size of what was sent.
 func (c *call) end(f fault) *series {
 	elapsed := now() - c.start
-	c.active.leave(false)
+	c.active.leave(false, elapsed)
 	s := c.t.seriesOf(clientKey{
 		host:     c.host,
 		template: c.template,
