@@ -147,7 +147,11 @@ func numbers[N int64 | float64](in input, points []metricdata.DataPoint[N]) {
 		if s == nil {
 			continue
 		}
+		in.loses(s, p.StartTime)
 		sp := in.reach(s, p.StartTime, p.Time)
+		if s.lost {
+			continue
+		}
 		switch {
 		case in.kind == aggLevel && in.delta:
 			s.value += v
@@ -227,6 +231,19 @@ func summaries(in input, points []metricdata.SummaryDataPoint) {
 				}
 			}
 		}
+	}
+}
+
+// loses takes note that the changes between two points of s went down with a
+// collection that the reader gave up on. What only changes are told of is then
+// not known any more, until the process starts again.
+func (in *input) loses(s *series, start time.Time) {
+	if in.kind != aggLevel || !in.delta || !s.begun || s.lost || start.Sub(s.end) <= in.interval/10 {
+		return
+	}
+	s.lost = true
+	for _, g := range s.groups {
+		in.warn(g.rule, "a collection was lost, and %s tells only of changes: its level is not known any more", in.metric.name)
 	}
 }
 

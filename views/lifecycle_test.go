@@ -1,6 +1,7 @@
 package views
 
 import (
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -84,5 +85,68 @@ func TestLifecycleTakesTheTimeThatWentBy(t *testing.T) {
 	step(breach, time.Minute)
 	if tr := step(breach, 24*time.Hour); tr != nothing {
 		t.Error("a clock that jumped a day made an alert of two intervals fire")
+	}
+}
+
+// A promRule is the life of one alert as Prometheus' rule engine describes it:
+// active since, firing after `for`, kept for `keep_firing_for`.
+type promRule struct {
+	active, firing      bool
+	activeAt, keepSince time.Time
+}
+
+func (p *promRule) eval(over bool, at time.Time, hold, keep time.Duration) transition {
+	if over {
+		if !p.active {
+			p.active, p.activeAt = true, at
+		}
+		p.keepSince = time.Time{}
+		if !p.firing && at.Sub(p.activeAt) >= hold {
+			p.firing = true
+			return fired
+		}
+		return nothing
+	}
+	if p.firing && keep > 0 {
+		if p.keepSince.IsZero() {
+			p.keepSince = at
+		}
+		if at.Sub(p.keepSince) < keep {
+			return nothing
+		}
+	}
+	was := p.firing
+	*p = promRule{}
+	if was {
+		return resolved
+	}
+	return nothing
+}
+
+// TestLifecycleAgreesWithPrometheus, tick by tick, over random walks.
+func TestLifecycleAgreesWithPrometheus(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 3))
+	for range 2000 {
+		const tick = 15 * time.Second
+		b := Baseline{For: time.Duration(rng.IntN(6)) * tick * 2 / 3, KeepFiringFor: time.Duration(rng.IntN(6)) * tick * 2 / 3}
+		var l lifecycle
+		var p promRule
+		at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+		over, stay := false, rng.IntN(5)+1
+		for i := range 200 {
+			at = at.Add(tick)
+			if rng.IntN(stay) == 0 {
+				over = !over
+			}
+			v := good
+			if over {
+				v = breach
+			}
+			got, want := l.step(&b, v, at, tick), p.eval(over, at, b.For, b.KeepFiringFor)
+			pending := p.active && !p.firing
+			if got != want || (l.state == Firing) != p.firing || (l.state == Pending) != pending {
+				t.Fatalf("for %v, keep %v, tick %d: got %d in %s, want %d (firing %t, pending %t)", b.For, b.KeepFiringFor, i, got, l.state, want, p.firing, pending)
+			}
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package views_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -82,6 +83,21 @@ func TestSkippedCollectionsAreNoSilence(t *testing.T) {
 	s.add(50, 0.2)
 	j.tick(j.durations(opDuration, s))
 	j.want()
+}
+
+// TestLostChangesMakeALevelUnknown: a level of which only changes are told is
+// wrong for ever when one is lost, so calls in flight are not believed then.
+func TestLostChangesMakeALevelUnknown(t *testing.T) {
+	j := newDeltaJudge(t, latency(), views.Baseline{Name: "queue", Metric: "queue", Statistic: views.Value, Target: 10})
+	j.tick(j.updown(opActive, "1", num(2, search)), j.updown("queue", "1", num(5)))
+	j.skip(time.Minute) // both calls ended, and nobody heard of it
+	for range 5 {
+		j.tick(j.updown(opActive, "1", num(0, search)), j.updown("queue", "1", num(9)))
+	}
+	j.want()
+	if len(j.errs) != 1 || !strings.Contains(j.errs[0].Error(), `"queue" is not judged: a collection was lost`) {
+		t.Errorf("got %v", j.errs)
+	}
 }
 
 // TestDataThatSayNothingEndASilence: they are too few to judge, but not none.

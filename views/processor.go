@@ -28,8 +28,10 @@ type Processor struct {
 	notify func(Alert)
 	clock  func() time.Time
 
-	exporting sync.Mutex // held during Export, guards out
+	exporting sync.Mutex // held during Export, guards out and problems
 	out       report
+	problems  []error // of this evaluation, to be reported without a lock
+	handle    func(error)
 
 	mu   sync.Mutex // guards eval
 	eval *evaluator
@@ -51,7 +53,8 @@ func NewProcessor(next sdkmetric.Exporter, baselines []Baseline, opts ...Option)
 	if err != nil {
 		return nil, err
 	}
-	p := &Processor{next: next, notify: c.notify, clock: c.clock, eval: eval}
+	p := &Processor{next: next, notify: c.notify, handle: c.handle, clock: c.clock, eval: eval}
+	eval.handle = func(err error) { p.problems = append(p.problems, err) }
 	p.out.init(c.clock(), next.Temporality(sdkmetric.InstrumentKindCounter))
 	return p, nil
 }
@@ -82,9 +85,13 @@ func (p *Processor) Export(ctx context.Context, rm *metricdata.ResourceMetrics) 
 	}
 	p.exporting.Lock()
 	defer p.exporting.Unlock()
+	p.problems = p.problems[:0]
 	alerts, batch := p.judge(rm)
 	for _, a := range alerts {
 		p.notify(a)
+	}
+	for _, err := range p.problems {
+		p.handle(err)
 	}
 	return p.next.Export(ctx, batch)
 }

@@ -247,6 +247,21 @@ func TestStatusBeforeAndAfterData(t *testing.T) {
 	}
 }
 
+// TestHandlersMayAskBack: neither runs while the Processor is locked.
+func TestHandlersMayAskBack(t *testing.T) {
+	var p *views.Processor
+	asked := 0
+	p, err := views.Watch([]views.Baseline{recorded(100), {Name: "odd", Metric: "recorded", Statistic: views.P95}},
+		views.WithNotify(func(views.Alert) { asked += len(p.Status()) }),
+		views.WithErrorHandler(func(error) { asked += len(p.Status()) }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Export(context.Background(), collection(gauge("recorded", "s", 1))); err != nil || asked != 4 {
+		t.Errorf("got %v, %d answers", err, asked)
+	}
+}
+
 func TestConcurrentUse(t *testing.T) {
 	var p *views.Processor
 	p, err := views.Watch([]views.Baseline{recorded(100)}, views.WithNotify(func(views.Alert) { _ = p.Status() }))

@@ -69,6 +69,7 @@ type series struct {
 	failed   bool
 	overflow bool
 	unplaced bool // a rule had no room for its group
+	lost     bool // a change of its level was, and so the level is not known
 
 	kind  aggregation
 	delta bool
@@ -108,7 +109,7 @@ func (in *input) point(attrs *attribute.Set) *series {
 	}
 	if s.kind != in.kind || s.delta != in.delta { // new, or it became another
 		in.metric.hold(s, -1)
-		s.kind, s.delta, s.value, s.begun = in.kind, in.delta, 0, false
+		s.kind, s.delta, s.value, s.begun, s.lost = in.kind, in.delta, 0, false, false
 		in.metric.hold(s, 1)
 		in.connect(s, attrs)
 	} else if s.unplaced && in.metric.room() {
@@ -209,6 +210,7 @@ func (in *input) connect(s *series, attrs *attribute.Set) {
 			of = attribute.EmptySet()
 		}
 		if g := a.rule.group(of); g != nil {
+			a.rule.matched = true
 			a.rule.assume()
 			g.refs++
 			s.actives = append(s.actives, activeGroup{g, a.sign})
@@ -242,7 +244,7 @@ func (e *evaluator) holdLevels(m *metric) {
 		return
 	}
 	for _, s := range m.series {
-		if s.evaluation == e.number || s.kind != aggLevel || !s.delta || !s.begun {
+		if s.evaluation == e.number || s.kind != aggLevel || !s.delta || !s.begun || s.lost {
 			continue
 		}
 		sp := span{from: s.end, to: e.now, share: 1}
