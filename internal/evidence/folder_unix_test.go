@@ -4,8 +4,11 @@ package evidence_test
 
 import (
 	"errors"
+	"maps"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -13,6 +16,37 @@ import (
 
 	"github.com/otelperf/otelperf-go/internal/evidence"
 )
+
+// Files that do not fit, by a limit on their size: they are missing, and those
+// that fit are there.
+func TestFilesThatDoNotFit(t *testing.T) {
+	if name, dir := part(); name == "limited" {
+		signal.Ignore(syscall.SIGXFSZ) // by default it ends the process
+		var limit syscall.Rlimit
+		check(t, syscall.Getrlimit(syscall.RLIMIT_FSIZE, &limit))
+		setLimit(&limit, 100<<10)
+		check(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit))
+		synctest.Test(t, func(t *testing.T) {
+			counts, handler := newCounted(), new(told)
+			c := start(t, dir, fill(200<<10), evidence.WithMeterProvider(counts), evidence.WithErrorHandler(handler.handle))
+			path := c.Reserve(firing("search_ms"))
+			pass(time.Second)
+			if got, want := counts.read(t), map[string]int64{"folders": 1, "write_failed": 1}; !maps.Equal(got, want) {
+				t.Errorf("counted %v, want %v", got, want)
+			}
+			if errs := handler.all(); len(errs) != 1 || !errors.Is(errs[0], syscall.EFBIG) {
+				t.Errorf("told %q", errs)
+			}
+			if got := names(t, path); slices.Contains(got, "series.json") || !slices.Contains(got, "goroutine.txt") {
+				t.Errorf("files %q", got)
+			}
+		})
+		return
+	}
+	if out, err := child(t, "limited", t.TempDir()).CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
 
 // Without permission nothing is written, and nothing else happens. The test may
 // run as root, to whom everything is permitted, so another process is nobody.

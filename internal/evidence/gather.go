@@ -137,7 +137,7 @@ func (c *Collector) pieces(g *gathering) []piece {
 	all = append(all,
 		piece{
 			goroutineFile, "where every goroutine was, those that wait too",
-			"go tool pprof -top goroutine.pprof", profile("goroutine", 0),
+			"go tool pprof -top -cum goroutine.pprof", profile("goroutine", 0),
 		},
 		piece{
 			goroutineText, "the same as text, with how long each has waited",
@@ -157,15 +157,14 @@ func (c *Collector) pieces(g *gathering) []piece {
 		})
 	}
 	if c.profiler != nil {
-		const focus = "; of one operation: -tagfocus=operation=NAME"
 		all = append(all,
 			piece{
 				cpuBeforeFile, "where CPU time went, in the last profile before",
-				"go tool pprof -top cpu-before.pprof" + focus, c.writeCPUBefore(g.at),
+				"go tool pprof -top cpu-before.pprof", c.writeCPUBefore(g.at),
 			},
 			piece{
 				cpuFile, "where CPU time went, at the time of the alert or right after",
-				"go tool pprof -top cpu.pprof" + focus, c.writeCPU,
+				"go tool pprof -top cpu.pprof", c.writeCPU,
 			})
 	}
 	return all

@@ -104,6 +104,8 @@ func (x *index) readme(w io.Writer, alerts []views.Alert) error {
 		b = fmt.Appendf(b, "%s\t%s\t%s\n", f.Name, f.Open, f.About)
 	}
 	b = fmt.Appendf(b, "%s\tless %s\tall of this, for programs\n", indexFile, indexFile)
+	b = append(b, "\nOf the profiles, go tool pprof -tags lists the operations, and with"+
+		"\n-tagfocus=operation=NAME it shows one of them alone.\n"...)
 	columns := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	_, err := columns.Write(b)
 	return errors.Join(err, columns.Flush())

@@ -128,8 +128,7 @@ func TestToolsOpenEveryFile(t *testing.T) {
 	}
 	for _, f := range x.Files {
 		file := filepath.Join(path, f.Name)
-		command, _, _ := strings.Cut(f.Open, ";")
-		args := strings.Fields(command)
+		args := strings.Fields(f.Open)
 		var out string
 		switch {
 		case args[0] == "less":
@@ -145,7 +144,7 @@ func TestToolsOpenEveryFile(t *testing.T) {
 		}
 		for _, want := range shows[f.Name] {
 			if !strings.Contains(out, want) {
-				t.Errorf("%s: %s does not show %s:\n%.2000s", f.Name, command, want, out)
+				t.Errorf("%s: %s does not show %s:\n%.2000s", f.Name, f.Open, want, out)
 			}
 		}
 	}
