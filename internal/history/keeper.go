@@ -17,7 +17,7 @@ const maxEvents = 500
 type keeper struct {
 	store  *store
 	intake *intake
-	marks  map[string]mark // of the judged series, by ID
+	marks  map[key]mark // of the judged series
 	events []Event         // oldest first
 	last   int64           // end of the newest collection
 	seq    uint64          // collections
@@ -34,7 +34,7 @@ func newKeeper(cfg settings) *keeper {
 	return &keeper{
 		store:  newStore(cfg.retention, cfg.memory, cfg.series),
 		intake: newIntake(),
-		marks:  make(map[string]mark),
+		marks:  make(map[key]mark),
 	}
 }
 
@@ -98,7 +98,7 @@ func (k *keeper) time(statuses []views.Status) (at stamp, ok bool) {
 // judged keeps the values and states that are new since the last collection.
 func (k *keeper) judged(statuses []views.Status, rec *recording, replayed bool) {
 	for _, s := range statuses {
-		id := StatusID(s)
+		id := key{Judged, s.Name, s.Metric, s.Group.Equivalent()}
 		m, known := k.marks[id]
 		fresh := s.End.After(m.end)
 		if !fresh && (!known || m.state == s.State) {

@@ -37,5 +37,6 @@
 // # Cost
 //
 // Nothing while nobody looks. A look at 24 hours of 200 series, a collection a
-// minute, takes about 10 ms of CPU each interval, however many browsers look.
+// minute, takes about 50 ms of CPU each interval (go test -bench Look
+// ./internal/history), however many browsers look.
 package page
