@@ -44,6 +44,10 @@ $(LINT):
 bench: ## Compare with the bare call, the floor and other libraries.
 	$(GO) run -C internal/bench .
 
+.PHONY: load
+load: ## Load real servers for 60 seconds and compare every count.
+	OTELPERF_LOAD=60s $(GO) test -C internal/compat -count=1 -run TestLoad -v -timeout 5m .
+
 .PHONY: clean
 clean: ## Remove what the targets built.
 	rm -rf bin .cache

@@ -78,22 +78,6 @@ func TestPaths(t *testing.T) {
 	}
 }
 
-func TestInactive(t *testing.T) {
-	c := load(t, write(t, `
-[monitoring]
-hot_road = true
-[alerting]
-evidence = true
-state_file = "state.json"
-`))
-	if got, want := c.Inactive(), []string{"alerting.state_file"}; !slices.Equal(got, want) {
-		t.Errorf("got %v, want %v", got, want)
-	}
-	if got := config.Default().Inactive(); got != nil {
-		t.Errorf("by default %v, want none", got)
-	}
-}
-
 // Every documented default is what Default returns: a file that says so changes
 // nothing. And each key has its documentation.
 func TestKeys(t *testing.T) {

@@ -43,7 +43,6 @@ func FuzzLoad(f *testing.F) {
 		}
 		c.Recordable()
 		c.Warnings()
-		c.Inactive()
 		c.Paths()
 		c.Exporters()
 		if c.Export.OTLP.URL() == "" {

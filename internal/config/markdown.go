@@ -89,23 +89,13 @@ work with and without quotes.
 			fmt.Fprintf(&b, "\n## %s\n\n%s\n\n| key | type | default | range | unit | meaning |\n|---|---|---|---|---|---|\n", title, tableIntros[name])
 			table = name
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", code(key), k.Type, code(k.Default), k.Range, k.Unit, k.Meaning+notYet(k.Name))
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", code(key), k.Type, code(k.Default), k.Range, k.Unit, k.Meaning)
 	}
 	b.WriteString("\n## Variables\n\nEach `OTEL_EXPORTER_OTLP_…` also exists as `OTEL_EXPORTER_OTLP_METRICS_…`, which goes first. An empty variable counts\nas not set; one that cannot be used is reported and left out.\n\n| variable | overrides |\n|---|---|\n")
 	for _, v := range variables {
 		fmt.Fprintf(&b, "| `%s` | %s |\n", v.names, v.effect)
 	}
 	return b.String()
-}
-
-// notYet marks keys that are accepted only.
-func notYet(name string) string {
-	for _, k := range inactive {
-		if k.key == name {
-			return " *Accepted, not active yet.*"
-		}
-	}
-	return ""
 }
 
 func code(s string) string {

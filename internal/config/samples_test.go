@@ -113,9 +113,6 @@ func TestSamples(t *testing.T) {
 			if p := got.Paths(); p.AlertLog != tt.log || p.Profile != tt.profile {
 				t.Errorf("paths %+v, want log %q and profile %q", p, tt.log, tt.profile)
 			}
-			if keys := got.Inactive(); keys != nil {
-				t.Errorf("inactive %v, want none", keys)
-			}
 			if w := got.Warnings(); w != nil {
 				t.Errorf("warnings %q, want none", w)
 			}

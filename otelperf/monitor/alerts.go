@@ -15,12 +15,14 @@ import (
 	"google.golang.org/grpc/credentials"
 
 	"github.com/otelperf/otelperf-go/internal/config"
+	"github.com/otelperf/otelperf-go/views"
 	"github.com/otelperf/otelperf-go/views/notify"
 )
 
 // destinations builds the places that alerts go to, and what to close in the
-// end, as far as it came when there is an error.
-func destinations(ctx context.Context, cfg *config.Config, s *settings, res *resource.Resource) (targets []notify.Target, closers []func(context.Context) error, err error) {
+// end, as far as it came when there is an error. status is how the baselines
+// stand at the start.
+func destinations(ctx context.Context, cfg *config.Config, s *settings, res *resource.Resource, status []views.Status) (targets []notify.Target, closers []func(context.Context) error, err error) {
 	if !cfg.Alerting.Enabled {
 		return nil, nil, nil
 	}
@@ -48,6 +50,7 @@ func destinations(ctx context.Context, cfg *config.Config, s *settings, res *res
 		if err != nil {
 			return nil, closers, fmt.Errorf("monitor: [alertmanager]: %w", err)
 		}
+		am.Resume(resumed(cfg, s, status, res)...)
 		closers = append(closers, func(context.Context) error { return am.Close() })
 		targets = append(targets, am.Target("alertmanager"))
 	}

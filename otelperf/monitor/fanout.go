@@ -15,6 +15,7 @@ import (
 // cumulative data and drops it: judging needs a collection, not an exporter.
 type fanout struct {
 	to      []sdkmetric.Exporter
+	after   func() // told of each collection, if not nil
 	closing atomic.Bool
 }
 
@@ -36,6 +37,9 @@ func (f *fanout) Export(ctx context.Context, rm *metricdata.ResourceMetrics) err
 	var errs []error
 	for _, e := range f.to {
 		errs = append(errs, e.Export(ctx, rm))
+	}
+	if f.after != nil {
+		f.after()
 	}
 	return errors.Join(errs...)
 }

@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"go.opentelemetry.io/otel/metric/noop"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/resource"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 
 	"github.com/otelperf/otelperf-go/hotroad"
 	"github.com/otelperf/otelperf-go/internal/config"
@@ -55,7 +57,8 @@ type Monitor struct {
 
 	out        []*fanout
 	dispatcher atomic.Pointer[notify.Dispatcher] // set when alerts can be told
-	closers    []func() error                    // after the last collection
+	keeper     atomic.Pointer[keeper]
+	closers    []func() error // after the last collection
 	// sinkClosers end what alerts went to, after the last one.
 	sinkClosers []func(context.Context) error
 
@@ -126,9 +129,6 @@ func disabled(s *settings) *Monitor {
 
 // announce says what the configuration asks for in vain.
 func announce(cfg *config.Config, s *settings) {
-	for _, key := range cfg.Inactive() {
-		s.log().Warn("otelperf: " + key + " is accepted, but not active yet")
-	}
 	for _, w := range cfg.Warnings() {
 		s.log().Warn("otelperf: " + w)
 	}
@@ -149,7 +149,11 @@ func (m *Monitor) start(ctx context.Context, cfg *config.Config, s *settings) er
 	if err != nil {
 		return fmt.Errorf("monitor: %w", err)
 	}
-	res, err := newResource(ctx, cfg, s)
+	state, err := readState(cfg.Paths().State)
+	if err != nil { // worse than none is only not to start
+		s.log().Warn("otelperf: alerts start afresh", "error", err)
+	}
+	res, err := newResource(ctx, cfg, s, state.InstanceID)
 	if err != nil {
 		return err
 	}
@@ -164,7 +168,7 @@ func (m *Monitor) start(ctx context.Context, cfg *config.Config, s *settings) er
 			return fmt.Errorf("monitor: %w", err)
 		}
 	}
-	readers, err := m.readers(ctx, cfg, s, baselines)
+	readers, err := m.readers(ctx, cfg, s, baselines, state.Alerts)
 	if err != nil {
 		return err
 	}
@@ -187,6 +191,11 @@ func (m *Monitor) start(ctx context.Context, cfg *config.Config, s *settings) er
 		return err
 	}
 	m.preparePage(cfg, res)
+	instance, _ := res.Set().Value(semconv.ServiceInstanceIDKey)
+	m.keeper.Store(startKeeper(&keeper{
+		path: cfg.Paths().State, instance: instance.AsString(), processor: m.processor,
+		interval: cfg.Monitoring.Interval, report: reporter(s, "otelperf: state"),
+	}))
 	if s.global {
 		otel.SetMeterProvider(m.provider)
 	}
@@ -217,7 +226,7 @@ func (m *Monitor) defineValues(cfg *config.Config) error {
 
 // startAlerts opens the places that alerts go to.
 func (m *Monitor) startAlerts(ctx context.Context, cfg *config.Config, s *settings, res *resource.Resource) error {
-	targets, closers, err := destinations(ctx, cfg, s, res)
+	targets, closers, err := destinations(ctx, cfg, s, res, m.processor.Status())
 	m.sinkClosers = closers
 	if err != nil {
 		return err
@@ -245,6 +254,9 @@ func (m *Monitor) notify(a views.Alert) {
 	d.Notify(a)
 }
 
+// saw is called after each evaluation.
+func (m *Monitor) saw() { m.keeper.Load().saw() }
+
 // reporter logs what goes wrong behind the scenes.
 func reporter(s *settings, message string) func(error) {
 	return func(err error) {
@@ -263,7 +275,7 @@ const otlpBatch = 2000
 
 // readers makes one reader for each group of exporters that want the same data.
 // One of them, a cumulative one if there is, is judged.
-func (m *Monitor) readers(ctx context.Context, cfg *config.Config, s *settings, baselines []views.Baseline) ([]sdkmetric.Reader, error) {
+func (m *Monitor) readers(ctx context.Context, cfg *config.Config, s *settings, baselines []views.Baseline, state []byte) ([]sdkmetric.Reader, error) {
 	all, err := exporters(ctx, cfg, s)
 	if err != nil {
 		return nil, err
@@ -293,13 +305,19 @@ func (m *Monitor) readers(ctx context.Context, cfg *config.Config, s *settings, 
 	for i, f := range m.out {
 		var e sdkmetric.Exporter = f
 		if i == judged {
-			m.processor, err = views.NewProcessor(f, baselines,
+			options := []views.Option{
 				views.WithInterval(cfg.Monitoring.Interval),
 				views.WithNotify(m.notify),
-				views.WithErrorHandler(reporter(s, "otelperf: baselines")))
+				views.WithErrorHandler(reporter(s, "otelperf: baselines")),
+			}
+			if len(state) > 0 {
+				options = append(options, views.WithState(bytes.NewReader(state)))
+			}
+			m.processor, err = views.NewProcessor(f, baselines, options...)
 			if err != nil {
 				return nil, fmt.Errorf("monitor: %w", err)
 			}
+			f.after = m.saw
 			e = m.processor
 			if m.past != nil {
 				e = history.Tap(m.processor, m.past)
@@ -454,6 +472,7 @@ func (m *Monitor) shutdown(ctx context.Context) error {
 		errs = append(errs, m.sdk.Shutdown(exports))
 		errs = append(errs, m.stopEvidence(exports)...)
 		cancel()
+		errs = append(errs, m.keeper.Load().shutdown(ctx))
 	}
 	if d := m.dispatcher.Load(); d != nil {
 		errs = append(errs, d.Shutdown(ctx))
@@ -497,6 +516,7 @@ func (m *Monitor) abandon() error {
 		_ = d.Shutdown(ctx)
 	}
 	_ = errors.Join(m.stopEvidence(ctx)...)
+	_ = m.keeper.Load().shutdown(ctx)
 	_ = m.past.Close(ctx)
 	return m.close(ctx)
 }

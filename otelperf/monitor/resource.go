@@ -18,8 +18,12 @@ import (
 // newResource describes the process: what is detected, then the files and
 // variables, then the options. Neither the command's arguments nor its owner
 // are in it, as they carry secrets.
-func newResource(ctx context.Context, cfg *config.Config, s *settings) (*resource.Resource, error) {
-	instance := cfg.Resource.ServiceInstanceID
+//
+// instance is the id that the state file keeps, if there is one.
+func newResource(ctx context.Context, cfg *config.Config, s *settings, instance string) (*resource.Resource, error) {
+	if id := cfg.Resource.ServiceInstanceID; id != "" {
+		instance = id
+	}
 	if instance == "" {
 		id, err := uuid.NewRandom()
 		if err != nil {

@@ -6,27 +6,6 @@ import (
 	"github.com/otelperf/otelperf-go/views"
 )
 
-// inactive are the keys whose feature is not built yet. A row goes when its
-// feature comes.
-var inactive = []struct {
-	key    string
-	active func(*Config) bool // whether its value asks for the feature
-}{
-	{"alerting.state_file", func(c *Config) bool { return c.Alerting.StateFile != "" }},
-}
-
-// Inactive returns the keys that were set to something that this version
-// accepts and does not do yet, in the order of [Keys].
-func (c *Config) Inactive() []string {
-	var keys []string
-	for _, k := range inactive {
-		if c.IsSet(k.key) && k.active(c) {
-			keys = append(keys, k.key)
-		}
-	}
-	return keys
-}
-
 // Warnings returns what is allowed and most likely not meant, one line each.
 func (c *Config) Warnings() []string {
 	var all []string
