@@ -47,6 +47,30 @@
 // measured and no call is in flight, three intervals make a silence, and
 // NoData decides.
 //
+// The share of calls that may be bad over hours is judged by [Baseline].Objective,
+// a value against its own recent past by [Baseline].Relative.
+//
+// # The life of an alert
+//
+// A group is ok, then pending from its first breach, firing once that lasted
+// for For, and ok again once it was at the clear level or better for
+// KeepFiringFor. There is one notification when it fires and one when it
+// resolves, with the same [Alert.ID]; reminders come only if Remind asks for
+// them. Where more than MaxFiring groups would fire, one alert stands for
+// those on top.
+//
+// Time is that of the data points. A forced flush, a collection that the
+// reader skipped, a restart of what is measured and a clock that jumps neither
+// fire nor resolve anything. [Processor.SaveState] and [WithState] carry firing
+// and pending alerts over a restart of the process itself, and
+// [Processor.Overdue] tells whether evaluations come at all.
+//
+// # Links before an exporter
+//
+// A Processor is one link in front of an exporter, a [Filter] is another: it
+// keeps, drops and renames metrics for the exporter behind it. The package
+// viewstest checks exporters and links of anybody's making.
+//
 // # Cardinality
 //
 // The metrics about baselines have one series for each baseline and group. A
@@ -54,6 +78,9 @@
 // judged metric; what is over that is counted as rejected. Metrics without a
 // baseline cost one map lookup a collection. Series and groups that stop
 // reporting are forgotten.
+//
+// A series of a histogram with 30 boundaries takes about 1 KB, a group of such
+// series 1 to 2 KB, and one with a burn rate up to 32 KB more.
 //
 // # Panics and errors
 //
@@ -70,6 +97,9 @@
 //
 // # Cost
 //
-// See the benchmarks beside the code: in a steady state an evaluation
-// allocates nothing.
+// An evaluation allocates nothing in a steady state. That of 10,000 series
+// under five baselines takes 10 to 50 ms on one core of a cloud machine, and
+// of 10,000 series that no baseline matches 3 ms:
+//
+//	go test -run '^$' -bench Evaluation ./views
 package views
