@@ -2,7 +2,6 @@ package config_test
 
 import (
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
