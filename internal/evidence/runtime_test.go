@@ -105,10 +105,10 @@ func TestToolsOpenEveryFile(t *testing.T) {
 	serve(t)
 	dir := t.TempDir()
 	p := profilerFor(t, 600*time.Millisecond, profiling.WithFile(filepath.Join(dir, "cpu.prof")))
-	_, err := p.Capture(t.Context()) // gives cpu-before.pprof, and the operations time to run
-	check(t, err)
 	ready := make(chan struct{})
 	c := startWith(t, dir, evidence.WithProfiler(whenReady{p, ready}))
+	_, err := p.Capture(t.Context()) // is cpu-before.pprof, while the trace is recorded
+	check(t, err)
 	path := c.Reserve(firing("search_ms"))
 	<-ready
 	gathered(t, c)
