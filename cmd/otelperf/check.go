@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -40,9 +41,6 @@ func checkCommand() *cli.Command {
 			for _, w := range loaded.Warnings() {
 				fmt.Fprintln(c.Root().ErrWriter, "warning:", w)
 			}
-			for _, k := range loaded.Inactive() {
-				fmt.Fprintf(c.Root().ErrWriter, "warning: %s is accepted and not active yet\n", k)
-			}
 			if !loaded.Monitoring.Enabled {
 				fmt.Fprintln(c.Root().ErrWriter, "warning: monitoring.enabled is false: nothing will run")
 			}
@@ -59,7 +57,7 @@ func printTable(w io.Writer, baselines []views.Baseline) error {
 	fmt.Fprintln(t, "NAME\tMETRIC\tSTATISTIC\tTARGET\tALERTS\tCLEARS\tFOR\tSEVERITY\tMATCH\tBY")
 	for _, b := range baselines {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
-			b.Name, b.Metric, b.Statistic, level(b.Target, b.Unit), alerts(b), level(b.Clear(), b.Unit),
+			b.Name, b.Metric, b.Statistic, target(b), alerts(b), clears(b),
 			duration(b.For), dash(b.Severity), dash(match(b)), dash(by(b)))
 	}
 	if err := t.Flush(); err != nil {
@@ -68,8 +66,38 @@ func printTable(w io.Writer, baselines []views.Baseline) error {
 	return nil
 }
 
+// target says what is expected: a value, a share of good measurements, or the
+// group's own past.
+func target(b views.Baseline) string {
+	switch {
+	case b.Objective > 0 && b.Statistic != views.ErrorRatio:
+		return level(b.Objective*100, "%") + " within " + level(b.Target, b.Unit)
+	case b.Objective > 0:
+		return level(b.Objective*100, "%")
+	case b.Relative > 0:
+		return fmt.Sprintf("mean of %d", b.Relative)
+	}
+	return level(b.Target, b.Unit)
+}
+
+func clears(b views.Baseline) string {
+	switch {
+	case b.Objective > 0:
+		return "-"
+	case b.Relative > 0:
+		return level(cmp.Or(b.ClearPercent, b.ThresholdPercent, views.DefaultThresholdPercent), "%")
+	}
+	return level(b.Clear(), b.Unit)
+}
+
 func alerts(b views.Baseline) string {
 	switch {
+	case b.Objective > 0:
+		return "burn rate"
+	case b.Relative > 0 && b.Direction == views.LowerIsWorse:
+		return "< " + level(200-cmp.Or(b.ThresholdPercent, views.DefaultThresholdPercent), "%")
+	case b.Relative > 0:
+		return "> " + level(cmp.Or(b.ThresholdPercent, views.DefaultThresholdPercent), "%")
 	case b.Observed():
 		return "-"
 	case b.Direction == views.LowerIsWorse:
@@ -131,6 +159,10 @@ type resolved struct {
 	Threshold     *float64          `json:"threshold,omitempty"`
 	Clear         *float64          `json:"clear,omitempty"`
 	FleetTarget   float64           `json:"fleet_target,omitempty"`
+	Relative      int               `json:"relative,omitempty"`
+	WarmUp        int               `json:"warm_up,omitempty"`
+	Objective     float64           `json:"objective,omitempty"`
+	Burn          []string          `json:"burn,omitempty"`
 	Unit          string            `json:"unit,omitempty"`
 	Direction     string            `json:"direction"`
 	For           float64           `json:"for_seconds"`
@@ -153,6 +185,15 @@ func printJSON(w io.Writer, baselines []views.Baseline) error {
 			For: b.For.Seconds(), KeepFiringFor: b.KeepFiringFor.Seconds(), MinCount: b.MinCount,
 			NoData: b.NoData.String(), Unless: b.Unless,
 			Severity: b.Severity, Labels: b.Labels, Annotations: b.Annotations,
+		}
+		if r.Relative, r.WarmUp, r.Objective = b.Relative, b.WarmUp, b.Objective; r.Relative > 0 || r.Objective > 0 {
+			r.Threshold, r.Clear = nil, nil
+		}
+		if r.Relative > 0 || r.Objective > 0 && b.Statistic == views.ErrorRatio {
+			r.Target = nil
+		}
+		for _, w := range b.Burn {
+			r.Burn = append(r.Burn, fmt.Sprintf("%v/%v/%v", w.Long, w.Short, w.Factor))
 		}
 		for _, kv := range b.Match {
 			if r.Match == nil {

@@ -81,6 +81,81 @@ func TestGeneratedRules(t *testing.T) {
 	})
 }
 
+// TestSpecialRules: what a burn rate and a baseline relative to its own past
+// make of some hours of traffic.
+func TestSpecialRules(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	config := lab.Write(t, dir, "special.toml", `
+[monitoring]
+interval_seconds = 60
+[[baseline]]
+name = "available"
+metric = "http.server.request.duration"
+statistic = "error_ratio"
+objective = 0.99
+[[baseline]]
+name = "fast"
+metric = "otelperf.operation.duration"
+statistic = "p95"
+target = 1
+unit = "s"
+objective = 0.9
+burn = ["30m/5m/5"]
+[[baseline]]
+name = "usual"
+metric = "process.memory.usage"
+statistic = "value"
+relative = 30
+warm_up = 10
+threshold_percent = 150
+`)
+	lab.Write(t, dir, "rules.yml", generate(t, "rules", config))
+	// Two hours well, half an hour badly, two hours well.
+	lab.Write(t, dir, "test.yml", `
+rule_files: [rules.yml]
+evaluation_interval: 1m
+tests:
+  - interval: 1m
+    input_series:
+      - series: 'http_server_request_duration_seconds_count{job="j",instance="i"}'
+        values: '0+100x120 12070+70x30 14200+100x120'
+      - series: 'http_server_request_duration_seconds_count{job="j",instance="i",error_type="500"}'
+        values: '0+0x120 30+30x30 930+0x120'
+      - series: 'otelperf_operation_duration_seconds_bucket{job="j",instance="i",le="1"}'
+        values: '0+100x120 12020+20x30 12720+100x120'
+      - series: 'otelperf_operation_duration_seconds_count{job="j",instance="i"}'
+        values: '0+100x272'
+      - series: 'process_memory_usage_bytes{job="j",instance="i"}'
+        values: '100+0x120 200+0x30 100+0x120'
+    promql_expr_test:
+      - expr: count by (alertname) (ALERTS{alertstate="firing"})
+        eval_time: 118m
+      - expr: count by (alertname) (ALERTS{alertstate="firing"})
+        eval_time: 124m
+        exp_samples:
+          - labels: '{alertname="usual"}'
+            value: 1
+      - expr: count by (alertname) (ALERTS{alertstate="firing"})
+        eval_time: 150m
+        exp_samples:
+          - labels: '{alertname="available"}'
+            value: 1
+          - labels: '{alertname="fast"}'
+            value: 1
+          - labels: '{alertname="usual"}'
+            value: 1
+      - expr: count by (alertname) (ALERTS{alertstate="firing"})
+        eval_time: 210m
+`)
+	if out, err := promtool(t, dir, "check", "rules", "--lint=all", "--lint-fatal", "rules.yml"); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if out, err := promtool(t, dir, "test", "rules", "test.yml"); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
 // A firing is one time that an alert fired.
 type firing struct{ from, to time.Time }
 

@@ -28,7 +28,8 @@ type situation struct {
 // has to fire, with all labels and annotations, and one where it must not.
 // rulesFile is the path of the rules, relative to that of the tests.
 //
-// Exponential histograms have no cases.
+// Exponential histograms, burn rates and baselines relative to their past have
+// no cases.
 func (s *Set) WriteTests(w io.Writer, rulesFile string) error {
 	i := s.options.Interval
 	y := &yaml{w: w}
@@ -38,7 +39,7 @@ func (s *Set) WriteTests(w io.Writer, rulesFile string) error {
 	y.line(0, "tests:")
 	for _, g := range s.Groups {
 		for _, r := range g.Rules {
-			if r.Alert == "" || r.Labels["otelperf_reason"] != "" || r.of.native {
+			if r.Alert == "" || r.Labels["otelperf_reason"] != "" || r.of.native || r.of.Relative > 0 || r.of.Objective > 0 {
 				continue
 			}
 			bad, ok, err := r.of.situation(true)
@@ -102,7 +103,7 @@ func (y *yaml) test(r Rule, name string, s situation, interval, at, first time.D
 func (j *judged) expected(value float64) (labels, annotations map[string]string) {
 	labels = make(map[string]string)
 	for k, v := range j.Labels {
-		labels[j.label0(k)] = v
+		labels[j.labelOf(k)] = v
 	}
 	if j.Severity != "" {
 		labels["severity"] = j.Severity
@@ -125,7 +126,7 @@ func (j *judged) expected(value float64) (labels, annotations map[string]string)
 			strconv.FormatFloat(j.Target, 'f', 3, 64), unitSuffix(j.Unit), where)
 	}
 	for k, v := range j.Annotations {
-		annotations[j.label0(k)] = v
+		annotations[j.labelOf(k)] = v
 	}
 	return labels, annotations
 }

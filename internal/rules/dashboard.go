@@ -269,7 +269,7 @@ func (b *board) baseline(all []*judged) {
 	j := all[0]
 	var steps []map[string]any
 	description := fmt.Sprintf("%s of %s", j.Statistic, j.Metric)
-	if !math.IsNaN(j.target) {
+	if !math.IsNaN(j.target) && j.Relative == 0 && j.Objective == 0 {
 		description += fmt.Sprintf("; target %s%s, alerts beyond %s", formatLevel(j.Target), unitSuffix(j.Unit), formatLevel(j.Threshold()))
 		good, bad := "green", "red"
 		if j.Direction == views.LowerIsWorse {

@@ -158,8 +158,7 @@ func (j *judged) statistic() (string, error) {
 // errorRatio is failed among all: a call whose caller left is no failure, and
 // where no call ever failed there is no series of failures.
 func (j *judged) errorRatio() (string, error) {
-	failed := []matcher{{j.attribute("error.type"), "!=", ""}, {j.attribute("error.type"), "!=", "canceled"}}
-	errors, err := j.perSecond(failed...)
+	errors, err := j.perSecond(j.failures()...)
 	if err != nil {
 		return "", err
 	}

@@ -100,9 +100,11 @@ func New(baselines []views.Baseline, o Options) (*Set, error) {
 				if b.FleetTarget == 0 {
 					continue
 				}
-				b.Target = b.FleetTarget
+				if b.Relative = 0; b.Objective == 0 {
+					b.Target = b.FleetTarget
+				}
 			}
-			if b.Observed() && strings.HasPrefix(b.Metric, "otelperf.recorded.") {
+			if b.Observed() && b.Relative == 0 && strings.HasPrefix(b.Metric, "otelperf.recorded.") {
 				continue
 			}
 			j, err := newJudged(b, sc, n, o)
@@ -141,15 +143,21 @@ func newJudged(b views.Baseline, sc scope, n names, o Options) (*judged, error) 
 
 // addTo adds the baseline's rules to the group of its scope.
 func (j *judged) addTo(g *Group) error {
-	value, err := j.value()
-	if err != nil {
-		return err
-	}
 	identity := make(map[string]string)
 	for _, m := range j.identity() {
 		identity[m.label] = m.value
 	}
+	if j.Objective > 0 {
+		return j.addBurn(g, identity)
+	}
+	value, err := j.value()
+	if err != nil {
+		return err
+	}
 	g.Rules = append(g.Rules, Rule{Record: j.record + ":value", Expr: value, Labels: identity, of: j})
+	if j.Relative > 0 {
+		return j.addRelative(g, identity)
+	}
 	if excess := j.excess(); excess != "" {
 		g.Rules = append(g.Rules, Rule{Record: j.record + ":excess", Expr: excess, Labels: identity, of: j})
 	}
@@ -160,16 +168,7 @@ func (j *judged) addTo(g *Group) error {
 	if err != nil {
 		return err
 	}
-	labels := maps.Clone(identity)
-	for k, v := range j.Labels {
-		labels[j.label0(k)] = escapeTemplate(v)
-	}
-	if j.Severity != "" {
-		labels["severity"] = escapeTemplate(j.Severity)
-	}
-	for k, v := range identity {
-		labels[k] = escapeTemplate(v)
-	}
+	labels := j.alertLabels(identity)
 	g.Rules = append(g.Rules, Rule{
 		Alert: j.alertName(), Expr: breach, For: j.For, KeepFiringFor: j.KeepFiringFor,
 		Labels: labels, Annotations: j.annotations(j.summary()), of: j,
@@ -190,7 +189,23 @@ func (j *judged) addTo(g *Group) error {
 	return nil
 }
 
-func (j *judged) label0(k string) string {
+// alertLabels are the labels of an alert besides its group's.
+func (j *judged) alertLabels(identity map[string]string) map[string]string {
+	labels := make(map[string]string)
+	for k, v := range j.Labels {
+		labels[j.labelOf(k)] = escapeTemplate(v)
+	}
+	if j.Severity != "" {
+		labels["severity"] = escapeTemplate(j.Severity)
+	}
+	for k, v := range identity {
+		labels[k] = escapeTemplate(v)
+	}
+	return labels
+}
+
+// labelOf returns the label that a name of the configuration becomes.
+func (j *judged) labelOf(k string) string {
 	label, err := j.label.Build(k)
 	if err != nil {
 		return "label"
@@ -235,11 +250,16 @@ func (j *judged) annotations(summary string) map[string]string {
 		"threshold": formatLevel(j.Threshold()),
 		"unit":      j.Unit,
 	}
-	if j.Unit == "" {
+	return j.texts(all)
+}
+
+// texts completes annotations by the baseline's own, and leaves empty ones out.
+func (j *judged) texts(all map[string]string) map[string]string {
+	if all["unit"] == "" {
 		delete(all, "unit")
 	}
 	for k, v := range j.Annotations {
-		all[j.label0(k)] = escapeTemplate(v)
+		all[j.labelOf(k)] = escapeTemplate(v)
 	}
 	return all
 }

@@ -1,0 +1,203 @@
+package rules
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/otelperf/otelperf-go/views"
+)
+
+// This file has the two forms of baseline that have no fixed level: burn rates,
+// and those relative to a group's own past.
+
+// defaultBurn are the pairs of a burn-rate baseline that names none, as package
+// views has them.
+var defaultBurn = []views.BurnWindow{
+	{Long: time.Hour, Short: 5 * time.Minute, Factor: 14.4},
+	{Long: 6 * time.Hour, Short: 30 * time.Minute, Factor: 6},
+}
+
+func (j *judged) pairs() []views.BurnWindow {
+	if len(j.Burn) > 0 {
+		return j.Burn
+	}
+	return defaultBurn
+}
+
+// bad is the share of bad measurements in a window: failures, or values beyond
+// the target.
+func (j *judged) bad(window time.Duration) (string, error) {
+	in := func(suffix string, more ...matcher) (string, error) {
+		expr, err := j.sumRate(suffix, nil, more...)
+		return strings.Replace(expr, "["+j.window()+"]", "["+promDuration(max(window, j.interval*22/10))+"]", 1), err
+	}
+	bound := j.Target / j.factor
+	switch {
+	case j.Statistic == views.ErrorRatio && !j.native:
+		failed, err := in(j.countSuffix(), j.failures()...)
+		if err != nil {
+			return "", err
+		}
+		all, err := in(j.countSuffix())
+		return fmt.Sprintf("((%s or 0 * %s) / %s)", failed, all, all), err
+	case j.Statistic == views.ErrorRatio:
+		failed, err := in("", j.failures()...)
+		if err != nil {
+			return "", err
+		}
+		all, err := in("")
+		return fmt.Sprintf("((histogram_count(%s) or 0 * histogram_count(%s)) / histogram_count(%s))", failed, all, all), err
+	case j.native:
+		all, err := in("")
+		return fmt.Sprintf("histogram_fraction(%s, +Inf, %s)", number(bound), all), err
+	}
+	good, err := in("_bucket", matcher{"le", "=~", boundPattern(bound)})
+	if err != nil {
+		return "", err
+	}
+	all, err := in("_count")
+	return fmt.Sprintf("(1 - %s / %s)", good, all), err
+}
+
+func (j *judged) failures() []matcher {
+	return []matcher{{j.attribute("error.type"), "!=", ""}, {j.attribute("error.type"), "!=", "canceled"}}
+}
+
+// boundPattern matches a bucket's bound as any of the ways it comes writes it:
+// 1 by OTLP, 1.0 by a scrape, 1e-06 by some.
+func boundPattern(v float64) string {
+	plain, short := strconv.FormatFloat(v, 'f', -1, 64), strconv.FormatFloat(v, 'g', -1, 64)
+	all := []string{strings.ReplaceAll(plain, ".", `\.`)}
+	if !strings.Contains(plain, ".") {
+		all = append(all, plain+`\.0`)
+	}
+	if short != plain {
+		all = append(all, strings.NewReplacer(".", `\.`, "+", `\+`).Replace(short))
+	}
+	return strings.Join(all, "|")
+}
+
+func window(w views.BurnWindow) string { return promDuration(w.Long) + "/" + promDuration(w.Short) }
+
+// addBurn adds the rules of a burn-rate baseline: how many times faster than it
+// may the budget burns in both windows of each pair, and the alert.
+func (j *judged) addBurn(g *Group, identity map[string]string) error {
+	needed := ""
+	if n := minCount(j.Baseline); n > 1 {
+		rate, err := j.perSecond()
+		if err != nil {
+			return err
+		}
+		needed = rate
+	}
+	var terms []string
+	for _, w := range j.pairs() {
+		long, err := j.bad(w.Long)
+		if err != nil {
+			return err
+		}
+		short, err := j.bad(w.Short)
+		if err != nil {
+			return err
+		}
+		labels := maps.Clone(identity)
+		labels["otelperf_burn_windows"] = window(w)
+		g.Rules = append(g.Rules, Rule{
+			Record: j.record + ":burn_rate", Labels: labels, of: j,
+			// The smaller of the two: both have to burn.
+			Expr: fmt.Sprintf("(\n    %s < %s\n  or\n    %s\n)\n/ %s >= 0", long, short, short, strconv.FormatFloat(1-j.Objective, 'g', 12, 64)),
+		})
+		over := fmt.Sprintf("%s > %s", selector(j.record+":burn_rate", append(j.identity(), equal("otelperf_burn_windows", window(w)))...), number(w.Factor))
+		if needed != "" {
+			count := strings.Replace(needed, "["+j.window()+"]", "["+promDuration(max(w.Long, j.interval*22/10))+"]", 1)
+			over += fmt.Sprintf("\nand on (%s)\n  (%s * %s > %s)", list(j.by()), count, number(w.Long.Seconds()), number(float64(minCount(j.Baseline))-0.5))
+		}
+		terms = append(terms, over)
+	}
+	summary := fmt.Sprintf(`%s = {{ printf "%%.3f" $value }} times the burn rate that an objective of %s allows%s`,
+		escapeTemplate(j.alertName()), number(j.Objective), j.where())
+	g.Rules = append(g.Rules, Rule{
+		Alert: j.alertName(), For: j.For, KeepFiringFor: j.KeepFiringFor, of: j,
+		Expr:   fmt.Sprintf("max by (%s) (\n%s\n)", list(j.by()), indent(strings.Join(parenthesised(terms), "\nor\n"))),
+		Labels: j.alertLabels(identity), Annotations: j.texts(map[string]string{"summary": summary, "objective": number(j.Objective)}),
+	})
+	return nil
+}
+
+// addRelative adds the rules of a baseline relative to its own past: the mean of
+// what did not breach, which the rules themselves remember, and the alert.
+func (j *judged) addRelative(g *Group, identity map[string]string) error {
+	recorded := func(what string) string { return selector(j.record+":"+what, j.identity()...) }
+	past := promDuration(j.interval*time.Duration(j.Relative) + j.interval/2)
+	share, clear := j.shares()
+	g.Rules = append(g.Rules,
+		Rule{
+			Record: j.record + ":target", Labels: identity, of: j,
+			// A breach that outlasts the past must not forget what it is held against.
+			Expr: fmt.Sprintf("(\n    avg_over_time(%s[%s]) > 0\n  and\n    count_over_time(%s[%s]) >= %d\n)\nor\n  last_over_time(%s[%s])",
+				recorded("within"), past, recorded("within"), past, cmp.Or(j.WarmUp, j.Relative), recorded("target"), promDuration(j.interval*3/2)),
+		},
+		Rule{
+			Record: j.record + ":excess", Labels: identity, of: j,
+			Expr: fmt.Sprintf("%s / %s - 1", recorded("value"), recorded("target")),
+		})
+	if j.Direction == views.LowerIsWorse {
+		g.Rules[len(g.Rules)-1].Expr = fmt.Sprintf("1 - %s / %s", recorded("value"), recorded("target"))
+	}
+	enough, err := j.enough()
+	if err != nil {
+		return err
+	}
+	on := list(j.by())
+	over := fmt.Sprintf("%s %s %s * %s", recorded("value"), j.operator(), number(share), recorded("target"))
+	judgedOnly := ""
+	if enough != "" {
+		judgedOnly = fmt.Sprintf("\nand on (%s)\n  (%s)", on, enough)
+	}
+	terms := []string{over + judgedOnly}
+	if clear != share {
+		terms = append(terms, fmt.Sprintf("%s %s %s * %s\nand on (%s)\n  %s",
+			recorded("value"), j.operator(), number(clear), recorded("target"), on, j.active("firing")))
+	}
+	hold, err := j.hold(enough)
+	if err != nil {
+		return err
+	}
+	terms = append(terms, hold[0])
+	worst := "max"
+	if j.Direction == views.LowerIsWorse {
+		worst = "min"
+	}
+	expr := fmt.Sprintf("%s by (%s) (\n%s\n)", worst, on, indent(strings.Join(parenthesised(terms), "\nor\n")))
+	if j.factor != 1 {
+		expr += " * " + number(j.factor)
+	}
+	summary := fmt.Sprintf(`%s = {{ printf "%%.3f" $value }}%s is beyond the mean of its own last %d intervals%s`,
+		escapeTemplate(j.alertName()), unitSuffix(j.Unit), j.Relative, j.where())
+	g.Rules = append(g.Rules,
+		Rule{
+			Alert: j.alertName(), Expr: expr, For: j.For, KeepFiringFor: j.KeepFiringFor, of: j,
+			Labels: j.alertLabels(identity), Annotations: j.texts(map[string]string{"summary": summary}),
+		},
+		Rule{
+			// Last, so that an interval does not teach what it is judged by; and
+			// what breaches never does.
+			Record: j.record + ":within", Labels: identity, of: j,
+			Expr: fmt.Sprintf("%s%s\nunless\n  (%s)", recorded("value"), judgedOnly, over),
+		})
+	return nil
+}
+
+// shares are the alert and the clear level as shares of the target.
+func (j *judged) shares() (alert, clear float64) {
+	percent := cmp.Or(j.ThresholdPercent, views.DefaultThresholdPercent)
+	alert, clear = percent/100, cmp.Or(j.ClearPercent, percent)/100
+	if j.Direction == views.LowerIsWorse {
+		return 2 - alert, 2 - clear
+	}
+	return alert, clear
+}
