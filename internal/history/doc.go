@@ -54,6 +54,5 @@
 // bytes of memory, one of a baseline 12, one of a number 5 (TestBytes measures
 // them), so that at one collection a minute a series takes 1.8 KB, 0.7 KB or 0.3
 // KB for each hour. Observe takes about 2 µs for each series (go test -bench
-// Observe ./internal/history) and writes
-// no file itself.
+// Observe ./internal/history) and writes no file itself.
 package history

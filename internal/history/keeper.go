@@ -18,9 +18,9 @@ type keeper struct {
 	store  *store
 	intake *intake
 	marks  map[key]mark // of the judged series
-	events []Event         // oldest first
-	last   int64           // end of the newest collection
-	seq    uint64          // collections
+	events []Event      // oldest first
+	last   int64        // end of the newest collection
+	seq    uint64       // collections
 }
 
 // A mark is what was kept last of a judged series.

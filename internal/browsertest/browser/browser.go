@@ -203,9 +203,9 @@ func (t *Tab) Wait(expression string) error {
 	}
 }
 
-// Eval evaluates a JavaScript expression.
+// Eval evaluates a JavaScript expression, and awaits a promise.
 func Eval[T any](t *Tab, expression string) (T, error) {
-	v, err := chromedp.Run(t.ctx, chromedp.Evaluate[T](expression))
+	v, err := chromedp.Run(t.ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 	if err != nil {
 		return v, fmt.Errorf("browser: %w", err)
 	}

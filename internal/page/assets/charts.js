@@ -33,6 +33,27 @@ export function remove(place) {
   drawn.delete(place);
 }
 
+// later draws in the time that is left of a frame: many charts at once would be
+// felt. Of several drawings for one place only the last is made.
+const queue = new Map();
+export function later(place, draw) {
+  if (queue.size === 0) requestAnimationFrame(work);
+  queue.set(place, draw);
+}
+
+function work() {
+  const begin = performance.now();
+  try {
+    for (const [place, draw] of queue) {
+      queue.delete(place);
+      if (place.isConnected) draw();
+      if (performance.now() - begin > 8) break;
+    }
+  } finally { // a drawing that fails must not keep the others from being made
+    if (queue.size > 0) requestAnimationFrame(work);
+  }
+}
+
 // sparkline draws values with the target and the level that alerts.
 export function sparkline(place, data, { from, to, target, threshold, lower, bad }) {
   const [t, v] = data;

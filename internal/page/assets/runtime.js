@@ -1,7 +1,7 @@
 // Charts of the process and of Go's runtime: those that the collected series
 // make possible.
 import { duration, element, times } from "./format.js";
-import { lines, remove } from "./charts.js";
+import { later, lines, remove } from "./charts.js";
 
 const colors = ["line", "p50", "p99", "amber", "target"];
 
@@ -68,8 +68,8 @@ export async function runtime(place, o, range, get) {
       const worst = { label: label(c) + " p99", values: column(c, c.p99), color: "p99" };
       return p.both ? [{ label: label(c) + " p50", values: column(c, c.p50), color: "p50" }, worst] : [worst];
     });
-    const step = charts[0].step;
-    lines(place.children[i], { title: p.title, about: [p.about, step && "worst of each " + duration(step)].filter(Boolean).join(" · "),
-      t: all, series, unit: p.unit, from: from / 1000, to: to / 1000, height: 120, sync: "runtime" });
+    const step = charts[0].step, panel = place.children[i];
+    later(panel, () => lines(panel, { title: p.title, about: [p.about, step && "worst of each " + duration(step)].filter(Boolean).join(" · "),
+      t: all, series, unit: p.unit, from: from / 1000, to: to / 1000, height: 120, sync: "runtime" }));
   });
 }

@@ -1,6 +1,6 @@
 // The tables of baselines and of what is called.
 import { clock, duration, element, group, percent, rate, times, value, when } from "./format.js";
-import { remove, sparkline } from "./charts.js";
+import { later, remove, sparkline } from "./charts.js";
 
 const names = { ok: "OK", pending: "Pending", firing: "Alert", resolved: "Resolved", no_data: "No data", incomplete: "Incomplete" };
 const signs = { ok: "✓", pending: "◔", firing: "▲", resolved: "✓", no_data: "–", incomplete: "?" };
@@ -12,13 +12,13 @@ const draw = new Map();
 const seen = new IntersectionObserver((entries) => {
   for (const e of entries) {
     e.target.visible = e.isIntersecting;
-    if (e.isIntersecting) draw.get(e.target)?.();
+    if (e.isIntersecting && draw.has(e.target)) later(e.target, draw.get(e.target));
   }
 }, { rootMargin: "200px" });
 
 function spark(place, f) {
   draw.set(place, f);
-  if (place.visible) f();
+  if (place.visible) later(place, f);
   else seen.observe(place);
 }
 
