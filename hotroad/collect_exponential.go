@@ -212,7 +212,7 @@ const center = 1 << 20
 
 // order numbers the bucket of v: 0 is zero's, and further out is larger.
 func order(v float64) int {
-	index := 0
+	var index int
 	switch o, b, ok := octaveGrid().place(math.Abs(v)); {
 	case v == 0:
 		return 0

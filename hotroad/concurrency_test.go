@@ -29,7 +29,7 @@ func TestNothingIsLostOrDoubled(t *testing.T) {
 	finisher := h.(interface {
 		Finish(context.Context, ...attribute.KeyValue)
 	})
-	const goroutines, calls = 8, 5000
+	const goroutines, calls = 8, 2000
 	series := [...]attribute.KeyValue{attribute.Int("k", 0), attribute.Int("k", 1)}
 	var shared [len(series)]metric.Float64Histogram
 	for i := range series {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -127,7 +128,7 @@ type seen struct {
 	lowest, highest float64
 }
 
-func (s *seen) clear() { s.sum, s.lowest, s.highest = 0, math.Inf(1), math.Inf(-1) }
+func (p *seen) clear() { p.sum, p.lowest, p.highest = 0, math.Inf(1), math.Inf(-1) }
 
 // Exemplars are looked for among the first exemplarsWanted measurements in each
 // bucket after a collection, and then in one of exemplarShare: what is rare is
@@ -137,17 +138,20 @@ const (
 	exemplarShare   = 64
 )
 
-// exemplars is a series' reservoir.
+// exemplars is a series' reservoir, which is made when the first measurement is
+// let in: most of a series' memory would be that, and without traces for nothing.
 type exemplars struct {
-	filter    exemplar.Filter
-	keep      attribute.Filter // the view's, nil if it keeps all
-	wanted    []atomic.Uint32  // by bucket or octave
+	filter exemplar.Filter
+	keep   attribute.Filter // the view's, nil if it keeps all
+	wanted []atomic.Uint32  // by bucket or octave
+
 	mu        sync.Mutex
-	reservoir exemplar.Reservoir
+	make      func() exemplar.Reservoir
+	reservoir exemplar.Reservoir // nil: none was let in yet
 }
 
-func newExemplars(admit exemplar.Filter, keep attribute.Filter, places int, r exemplar.Reservoir) *exemplars {
-	e := &exemplars{filter: admit, keep: keep, wanted: make([]atomic.Uint32, places), reservoir: r}
+func newExemplars(admit exemplar.Filter, keep attribute.Filter, places int, build func() exemplar.Reservoir) *exemplars {
+	e := &exemplars{filter: admit, keep: keep, wanted: make([]atomic.Uint32, places), make: build}
 	for i := range e.wanted {
 		e.wanted[i].Store(exemplarsWanted)
 	}
@@ -159,9 +163,6 @@ func (e *exemplars) offer(ctx context.Context, v float64, place int, original *a
 	if n := e.wanted[place].Load(); n > 0 {
 		e.wanted[place].CompareAndSwap(n, n-1)
 	}
-	if ctx == nil {
-		ctx = context.Background()
-	}
 	if !e.filter(ctx) {
 		return
 	}
@@ -172,6 +173,9 @@ func (e *exemplars) offer(ctx context.Context, v float64, place int, original *a
 	now := time.Now()
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if e.reservoir == nil {
+		e.reservoir = e.make()
+	}
 	e.reservoir.Offer(ctx, now, exemplar.NewValue(v), dropped)
 }
 
@@ -184,14 +188,10 @@ func (e *exemplars) collect(since time.Time) []exemplar.Exemplar {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if e.reservoir == nil {
+		return nil
+	}
 	var all []exemplar.Exemplar
 	e.reservoir.Collect(&all)
-	n := 0
-	for _, x := range all {
-		if !x.Time.Before(since) {
-			all[n] = x
-			n++
-		}
-	}
-	return all[:n]
+	return slices.DeleteFunc(all, func(x exemplar.Exemplar) bool { return x.Time.Before(since) })
 }

@@ -138,7 +138,7 @@ func (st *store) newSeries(attrs attribute.Set, id attribute.Distinct, overflow 
 		if st.explicit == nil {
 			places = octaves + 1
 		}
-		s.exemplars = newExemplars(st.admit, st.keep, places, st.reservoir(attrs))
+		s.exemplars = newExemplars(st.admit, st.keep, places, func() exemplar.Reservoir { return st.reservoir(attrs) })
 	}
 	return s
 }
