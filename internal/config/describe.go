@@ -1,7 +1,6 @@
 package config
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"maps"
@@ -16,7 +15,7 @@ import (
 // carry one, are left out: headers, tokens, passwords, the webhook's URL and
 // the queries of other addresses.
 func (c *Config) Describe(w io.Writer) error {
-	b := bufio.NewWriter(w)
+	b := new(strings.Builder)
 	table := ""
 	for _, f := range fields {
 		name, key, _ := strings.Cut(f.Name, ".")
@@ -77,7 +76,8 @@ func (c *Config) Describe(w io.Writer) error {
 			fmt.Fprintf(b, "by = %s\n", array(names))
 		}
 	}
-	return b.Flush()
+	_, err := io.WriteString(w, b.String())
+	return err
 }
 
 // array writes strings as TOML does.

@@ -176,7 +176,7 @@ func TestHandlerShowsThePage(t *testing.T) {
 	}
 	var none *monitor.Monitor
 	w := httptest.NewRecorder()
-	none.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/debug/otelperf/", nil))
+	none.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/debug/otelperf/", nil))
 	if w.Code != http.StatusNotFound || !strings.Contains(w.Body.String(), "metrics_retention_hours") {
 		t.Errorf("without history: %d %s", w.Code, w.Body)
 	}

@@ -50,6 +50,7 @@ func endpoints(t *testing.T) map[string]string {
 // Twenty intervals are twenty evaluations, each of which changes its mind: a
 // level that is over and under in turn makes every evaluation tell.
 func TestDeadBackendDelaysNothing(t *testing.T) {
+	t.Parallel()
 	for _, protocol := range []string{"grpc", "http/protobuf"} {
 		for name, endpoint := range endpoints(t) {
 			t.Run(protocol+"/"+name, func(t *testing.T) {
