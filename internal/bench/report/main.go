@@ -1,0 +1,102 @@
+// Command report measures the project and writes down what it found, with the
+// command, the machine, and what was aimed for and not reached.
+//
+//	go run -C internal/bench ./report
+//
+// writes docs/PERFORMANCE.md and docs/images/growth.svg. It takes some minutes,
+// and more rounds on a busy machine: every number is the best of its rounds.
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+)
+
+func main() {
+	docs := flag.String("docs", filepath.Join("..", "..", "docs"), "the directory to write to")
+	rounds := flag.Int("rounds", 40, "how many rounds")
+	length := flag.String("time", "10ms", "how long to measure each contender in each round")
+	only := flag.String("run", "", "compare only what matches this regular expression")
+	flag.Parse()
+	if err := run(*docs, *rounds, *length, *only); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run(docs string, rounds int, length, only string) error {
+	lines, err := compare(rounds, length, only)
+	if err != nil {
+		return err
+	}
+	p, err := measureParts(rounds)
+	if err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	all, err := measureGrowth(max(3, rounds/8))
+	if err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	memory, err := measureMemory()
+	if err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	if err := drawGrowth(filepath.Join(docs, "images", "growth.svg"), all); err != nil {
+		return err
+	}
+	var out bytes.Buffer
+	write(&out, report{lines: lines, parts: p, growth: all, memory: memory, rounds: rounds, length: length})
+	if err := os.WriteFile(filepath.Join(docs, "PERFORMANCE.md"), out.Bytes(), 0o644); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	return nil
+}
+
+// A line is one comparison.
+type line struct {
+	what, peer        string
+	ours, theirs      float64
+	allocs, theirMany int
+}
+
+var lineOf = regexp.MustCompile(`^compare (\S+) ours_ns=(\S+) peer=(\S+) peer_ns=(\S+) ratio=\S+ ours_allocs=(\d+) peer_allocs=(\d+)$`)
+
+// compare runs the benchmarks of the directory above and reads their lines.
+func compare(rounds int, length, only string) ([]line, error) {
+	cmd := exec.Command("go", "run", ".", "-rounds", strconv.Itoa(rounds), "-time", length, "-run", only)
+	cmd.Stderr = os.Stderr
+	var out bytes.Buffer
+	cmd.Stdout = io.MultiWriter(&out, os.Stderr)
+	if err := cmd.Run(); err != nil {
+		return nil, fmt.Errorf("report: the comparisons: %w", err)
+	}
+	var lines []line
+	for s := bufio.NewScanner(&out); s.Scan(); {
+		m := lineOf.FindStringSubmatch(s.Text())
+		if m == nil {
+			continue
+		}
+		var l line
+		var errs [4]error
+		l.what, l.peer = m[1], m[3]
+		l.ours, errs[0] = strconv.ParseFloat(m[2], 64)
+		l.theirs, errs[1] = strconv.ParseFloat(m[4], 64)
+		l.allocs, errs[2] = strconv.Atoi(m[5])
+		l.theirMany, errs[3] = strconv.Atoi(m[6])
+		for _, err := range errs {
+			if err != nil {
+				return nil, fmt.Errorf("report: %q: %w", s.Text(), err)
+			}
+		}
+		lines = append(lines, l)
+	}
+	return lines, nil
+}

@@ -1,0 +1,15 @@
+package main
+
+import "sync/atomic"
+
+// A paddedNumber is what an active count would be without stripes.
+type paddedNumber struct {
+	_ [64]byte
+	n atomic.Int64
+	_ [56]byte
+}
+
+func (p *paddedNumber) both() {
+	p.n.Add(1)
+	p.n.Add(-1)
+}

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+
+	"github.com/otelperf/otelperf-go/hotroad"
+	"github.com/otelperf/otelperf-go/internal/stripe"
+	"github.com/otelperf/otelperf-go/otelperf"
+)
+
+// parts says where the time of one call on the hot road goes, in nanoseconds.
+type parts struct {
+	loop, clock, active, record, exponential, recordOnly, whole float64
+
+	// The whole, with one goroutine for each core at the same operation, in
+	// time of one core, and the same of one atomic number in place of the
+	// active count.
+	crowd, crowdAtomic, aloneAtomic float64
+}
+
+const calls = 20000
+
+var epoch = time.Now()
+
+//go:noinline
+func nothing(context.Context) error { return nil }
+
+func hotProvider(views ...sdkmetric.View) (metric.MeterProvider, error) {
+	road, err := hotroad.New(hotroad.WithView(views...))
+	if err != nil {
+		return nil, err
+	}
+	p, err := road.Producer(nil)
+	if err != nil {
+		return nil, err
+	}
+	reader := sdkmetric.NewManualReader(sdkmetric.WithProducer(p))
+	return road.MeterProvider(sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))), nil
+}
+
+func boundOn(mp metric.MeterProvider) (metric.Float64Histogram, error) {
+	h, err := mp.Meter("parts").Float64Histogram(metricName, metric.WithUnit("s"),
+		metric.WithExplicitBucketBoundaries(boundaries...))
+	if err != nil {
+		return nil, err
+	}
+	return h.(interface {
+		Bind(...attribute.KeyValue) metric.Float64Histogram
+	}).Bind(attribute.String("k", "v")), nil
+}
+
+func measureParts(rounds int) (p parts, err error) {
+	ctx := context.Background()
+	mp, err := hotProvider()
+	if err != nil {
+		return p, err
+	}
+	explicit, err := boundOn(mp)
+	if err != nil {
+		return p, err
+	}
+	other, err := hotProvider(sdkmetric.NewView(sdkmetric.Instrument{Name: "*"}, sdkmetric.Stream{
+		Aggregation: sdkmetric.AggregationBase2ExponentialHistogram{MaxSize: 160, MaxScale: 20}}))
+	if err != nil {
+		return p, err
+	}
+	exponential, err := boundOn(other)
+	if err != nil {
+		return p, err
+	}
+	rec, err := otelperf.New(otelperf.WithMeterProvider(mp))
+	if err != nil {
+		return p, err
+	}
+	op, err := rec.Operation("search")
+	if err != nil {
+		return p, err
+	}
+	var count stripe.Count
+	var number paddedNumber
+	one := func() { _ = op.Do(ctx, nothing) }
+	times := func(f func()) func() {
+		return func() {
+			for range calls {
+				f()
+			}
+		}
+	}
+	cores := float64(runtime.GOMAXPROCS(0))
+	tasks := []struct {
+		result *float64
+		per    float64
+		run    func()
+	}{
+		{&p.loop, calls, times(func() { _ = nothing(ctx) })},
+		{&p.clock, calls, times(func() {
+			start := time.Since(epoch)
+			runtime.KeepAlive(time.Since(epoch) - start)
+		})},
+		{&p.active, calls, times(func() { count.Leave(count.Enter(), -1, 7) })},
+		{&p.record, calls, times(func() { explicit.Record(ctx, 0.0003) })},
+		{&p.exponential, calls, times(func() { exponential.Record(ctx, 0.0003) })},
+		{&p.recordOnly, calls, times(func() { op.Record(ctx, 300*time.Microsecond, nil) })},
+		{&p.whole, calls, times(one)},
+		{&p.crowd, calls * cores, crowd(times(one))},
+		{&p.aloneAtomic, calls, times(number.both)},
+		{&p.crowdAtomic, calls * cores, crowd(times(number.both))},
+	}
+	for round := range rounds {
+		for _, t := range tasks {
+			got := cpuTime(t.run) / t.per
+			if round == 0 || got < *t.result {
+				*t.result = got
+			}
+		}
+	}
+	return p, nil
+}
+
+// crowd runs f on every core at once.
+func crowd(f func()) func() {
+	return func() {
+		var wg sync.WaitGroup
+		for range runtime.GOMAXPROCS(0) {
+			wg.Go(f)
+		}
+		wg.Wait()
+	}
+}

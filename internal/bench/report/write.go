@@ -1,0 +1,224 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+type report struct {
+	lines  []line
+	parts  parts
+	growth []growth
+	memory memory
+	rounds int
+	length string
+}
+
+// find returns the comparison, and false if it was not run.
+func (r report) find(what, peer string) (line, bool) {
+	i := slices.IndexFunc(r.lines, func(l line) bool { return l.what == what && l.peer == peer })
+	if i < 0 {
+		return line{}, false
+	}
+	return r.lines[i], true
+}
+
+func write(w io.Writer, r report) {
+	p := func(format string, args ...any) { fmt.Fprintf(w, format+"\n", args...) }
+	p("# Performance")
+	p("")
+	p("<!-- Written by `make bench-report`. Edit internal/bench/report, not this file. -->")
+	p("")
+	p("Measured by `go run -C internal/bench ./report -rounds %d -time %s` on %s: %s, %d CPUs, %s %s/%s.",
+		r.rounds, r.length, time.Now().UTC().Format("2 January 2006"), processor(), runtime.NumCPU(),
+		runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	p("Contenders take turns, and the best round of each counts: whatever else runs on a machine can only")
+	p("slow them down. Ratios travel to other machines, nanoseconds do not. Nothing here is asserted by a test;")
+	p("allocations are.")
+	p("")
+	r.claims(p)
+	r.profile(p)
+	r.tables(p)
+	r.growthTable(p)
+	r.memoryText(p)
+}
+
+type printer func(format string, args ...any)
+
+// claims says what was aimed for and what came of it.
+func (r report) claims(p printer) {
+	p("## What was aimed for")
+	p("")
+	p("| aim | measured | |")
+	p("|---|---|---|")
+	row := func(aim string, ok bool, format string, args ...any) {
+		verdict := "reached"
+		if !ok {
+			verdict = "**not reached**"
+		}
+		p("| %s | %s | %s |", aim, fmt.Sprintf(format, args...), verdict)
+	}
+	if l, ok := r.find("operation-serial-1cpu", "floor"); ok {
+		row("default road: at most 10 % over two clock readings and one Record of the SDK, no allocation",
+			l.ours <= 1.1*l.theirs && l.allocs == 0, "%.0f ns against %.0f ns, ratio %.2f, %d allocations", l.ours, l.theirs, l.ours/l.theirs, l.allocs)
+	}
+	over := r.parts.whole - r.parts.clock
+	row("hot road: two clock readings and 40 ns for one call", over <= 40, "%.0f ns of processor time, of which the clock %.0f: clock + %.0f ns",
+		r.parts.whole, r.parts.clock, over)
+	row("hot road: no slower with all cores on one operation than alone", r.parts.crowd <= 1.05*r.parts.whole,
+		"%.0f ns of each core's time, alone %.0f ns", r.parts.crowd, r.parts.whole)
+	if l, ok := r.find("server-hot-serial", "bare"); ok {
+		row("hot road: the whole middleware under 300 ns", l.ours-l.theirs < 300, "%.0f ns over the bare handler's %.0f ns", l.ours-l.theirs, l.theirs)
+	}
+	if l, ok := r.find("server-serial", "otelhttp"); ok {
+		row("middleware: at most a tenth of otelhttp's time", l.ours <= l.theirs/10, "%.0f ns against %.0f ns, ratio %.3f", l.ours, l.theirs, l.ours/l.theirs)
+	}
+	if l, ok := r.find("server-serial", "promhttp"); ok {
+		row("middleware: less than promhttp's time", l.ours < l.theirs, "%.0f ns against %.0f ns, ratio %.2f", l.ours, l.theirs, l.ours/l.theirs)
+	}
+	p("")
+	r.notWon(p)
+}
+
+// notWon lists the comparisons that another library won, floors and bare calls
+// apart.
+func (r report) notWon(p printer) {
+	var lost []string
+	for _, l := range r.lines {
+		switch l.peer {
+		case "bare", "clock", "floor":
+			continue
+		}
+		if l.ours > l.theirs {
+			lost = append(lost, fmt.Sprintf("- %s: %s takes %.0f ns, ours %.0f ns (ratio %.2f).", l.what, l.peer, l.theirs, l.ours, l.ours/l.theirs))
+		}
+	}
+	if len(lost) == 0 {
+		return
+	}
+	p("What other libraries do in less time:")
+	p("")
+	for _, l := range lost {
+		p("%s", l)
+	}
+	p("")
+	p("A plain timer counts nothing that is under way, tells no failure from a success, has no exemplars, and")
+	p("some keep no minimum and maximum. That is a reason and not an excuse.")
+	p("")
+}
+
+// profile explains a call on the hot road.
+func (r report) profile(p printer) {
+	q := r.parts
+	p("## Where a call on the hot road spends its time")
+	p("")
+	p("One goroutine, processor time, each part measured by itself:")
+	p("")
+	p("| part | ns | why it cannot go |")
+	p("|---|---:|---|")
+	p("| two clock readings | %.1f | a duration needs a beginning and an end; both read the monotonic clock alone, by time.Since |", q.clock-q.loop)
+	p("| the active count, in and out | %.1f | two atomic additions: what hangs must be seen while it hangs |", q.active-q.loop)
+	p("| Record, bound | %.1f | two atomic operations, sum and bucket; two loads that say the extremes stand; the bucket by the value's own bits; a load that asks whether an exemplar is wanted |", q.record-q.loop)
+	p("| the rest | %.1f | the deferred function that sees panics, the calls through interfaces, the call of the function |",
+		max(0, q.whole-q.clock-q.active-q.record+2*q.loop))
+	p("| **the whole call** | **%.1f** | |", q.whole)
+	p("")
+	p("An atomic operation that nobody disputes is the largest single thing left, and there are four. The sum could")
+	p("share a word with its bucket's count for short calls, at the price of rounding and of spilling that word")
+	p("now and then; the end of a call could be told from its bucket alone if the metric API could be asked for a")
+	p("count. Neither is done.")
+	p("")
+	p("- The bucket costs no search: a table addressed by exponent and three bits of mantissa leads to it with one")
+	p("  or two comparisons. For an exponential histogram, %.1f ns, the table has two slots for each bucket of an", q.exponential-q.loop)
+	p("  octave, and one comparison of mantissas decides.")
+	p("- Exemplars are offered for the first 64 measurements of a bucket after each collection and one in 64 after")
+	p("  that, so the context is not searched for a span each time, and a rare slow call is never missed.")
+	p("- `Operation.Record`, for what was measured elsewhere, takes %.1f ns.", q.recordOnly-q.loop)
+	p("- All cores at one operation: %.0f ns of each core's time, alone %.0f. Counters are spread over cache lines where", q.crowd, q.whole)
+	p("  cores collide, and only there. One atomic number for the active count would cost %.0f ns with all cores at it", q.crowdAtomic-q.loop)
+	p("  and %.0f alone; it was the bottleneck of the default road too.", q.aloneAtomic-q.loop)
+	p("- A collection takes nothing from a call but the cache lines it reads: counters are read, never locked or")
+	p("  reset. Sums and extremes are exchanged once for each shard.")
+	p("")
+}
+
+// tables shows all comparisons.
+func (r report) tables(p printer) {
+	p("## Comparisons")
+	p("")
+	p("Time of one call in ns, and allocations. With several CPUs, ns are of the wall: half of one core's is as good")
+	p("as two cores get. `floor` is two clock readings and one Record of the SDK, `clock` two clock readings, `bare`")
+	p("the work alone.")
+	p("")
+	p("| what | ours | allocs | peer | peer's | allocs | ratio |")
+	p("|---|---:|---:|---|---:|---:|---:|")
+	last := ""
+	for _, l := range r.lines {
+		what, ours, allocs := "", "", ""
+		if l.what != last {
+			what, ours, allocs = l.what, fmt.Sprintf("%.1f", l.ours), fmt.Sprint(l.allocs)
+			last = l.what
+		}
+		p("| %s | %s | %s | %s | %.1f | %d | %.2f |", what, ours, allocs, l.peer, l.theirs, l.theirMany, l.ours/l.theirs)
+	}
+	p("")
+}
+
+// growthTable shows what grows with the number of series.
+func (r report) growthTable(p printer) {
+	p("## What grows with the number of series")
+	p("")
+	p("Processor time: one Record, series taken in turn, so that at 10,000 of them each is out of the caches; one")
+	p("collection of all series, 22 boundaries each; one evaluation of such a collection by a p95 baseline, and by")
+	p("one for another metric.")
+	p("")
+	p("| series | Record, SDK | Record, hot | collection, SDK | collection, hot | evaluation | evaluation, other metric |")
+	p("|---:|---:|---:|---:|---:|---:|---:|")
+	for _, g := range r.growth {
+		p("| %d | %.0f ns | %.0f ns | %s | %s | %s | %s |", g.series, g.call, g.hotCall,
+			short(g.collect), short(g.hotCollect), short(g.evaluation), short(g.unmatched))
+	}
+	p("")
+	p("![Growth](images/growth.svg)")
+	p("")
+}
+
+func (r report) memoryText(p printer) {
+	p("## Memory of a series")
+	p("")
+	p("Heap for one series of 22 boundaries with exemplars, bound handle and attributes included: %.0f bytes on the SDK's own road,", r.memory.usual)
+	p("%.0f bytes on the hot road; there, each further shard, made when cores collide, adds 256 bytes, and there are no", r.memory.hot)
+	p("more than four for each core and 64 in all. An exponential series has 512 bytes for each power of two that was")
+	p("seen, and 1,024, in place of a shard's counters.")
+}
+
+func short(ns float64) string { return time.Duration(ns).Round(roundTo(ns)).String() }
+
+func roundTo(ns float64) time.Duration {
+	unit := time.Duration(1)
+	for ns >= 1000 {
+		ns /= 10
+		unit *= 10
+	}
+	return unit
+}
+
+var model = regexp.MustCompile(`(?m)^model name\s*: (.*)$`)
+
+// processor returns the processor's name where the system tells it.
+func processor() string {
+	info, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		return runtime.GOARCH
+	}
+	if m := model.FindSubmatch(info); m != nil {
+		return strings.TrimSpace(string(m[1]))
+	}
+	return runtime.GOARCH
+}
