@@ -202,9 +202,18 @@ func Eventually(t testing.TB, limit time.Duration, f func() error) {
 }
 
 // Get returns the body of a page that answers 200.
-func Get(url string) ([]byte, error) {
+func Get(url string) ([]byte, error) { return get(url, nil) }
+
+func get(url string, header map[string]string) ([]byte, error) {
+	request, err := http.NewRequest(http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	for k, v := range header {
+		request.Header.Set(k, v)
+	}
 	client := http.Client{Timeout: 5 * time.Second}
-	resp, err := client.Get(url)
+	resp, err := client.Do(request)
 	if err != nil {
 		return nil, err
 	}

@@ -240,8 +240,10 @@ func nanoTime(s string) time.Time {
 // A Database answers PromQL: Prometheus, or VictoriaMetrics.
 type Database struct {
 	*Process
-	URL string
-	t   testing.TB
+	URL    string
+	Prefix string            // of the path of its API
+	Header map[string]string // of every request
+	t      testing.TB
 }
 
 // StartPrometheus runs Prometheus with an OTLP receiver and the further
@@ -266,15 +268,71 @@ func StartPrometheusAt(t testing.TB, port int, config string, args ...string) *D
 	return db
 }
 
+// RunPrometheus runs Prometheus in dir as the arguments say, but on a free port.
+func RunPrometheus(t testing.TB, dir string, args ...string) *Database {
+	t.Helper()
+	port := Port(t)
+	db := &Database{URL: fmt.Sprintf("http://127.0.0.1:%d", port), t: t}
+	db.Process = Run(t, "prometheus", dir, nil, append(args, "--web.listen-address=127.0.0.1:"+strconv.Itoa(port))...)
+	db.ready(db.URL + "/-/ready")
+	return db
+}
+
+// RunMimir runs Mimir in dir, all of it in one process.
+func RunMimir(t testing.TB, dir string) *Database {
+	t.Helper()
+	port, rpc, gossip := Port(t), Port(t), Port(t)
+	db := &Database{URL: fmt.Sprintf("http://127.0.0.1:%d", port), t: t}
+	store := func(name string) string { return filepath.Join(dir, name) }
+	config := Write(t, dir, "mimir.yaml", fmt.Sprintf(`
+multitenancy_enabled: true
+common: {storage: {backend: filesystem, filesystem: {dir: %q}}}
+blocks_storage:
+  storage_prefix: blocks
+  filesystem: {dir: %q}
+  tsdb: {dir: %q}
+  bucket_store: {sync_dir: %q}
+ruler_storage: {backend: filesystem, filesystem: {dir: %q}}
+alertmanager_storage: {backend: filesystem, filesystem: {dir: %q}}
+ruler: {rule_path: %q}
+alertmanager: {data_dir: %q}
+compactor: {data_dir: %q, sharding_ring: {kvstore: {store: memberlist}, instance_addr: 127.0.0.1}}
+distributor: {ring: {instance_addr: 127.0.0.1, kvstore: {store: memberlist}}}
+ingester: {ring: {instance_addr: 127.0.0.1, kvstore: {store: memberlist}, replication_factor: 1}}
+store_gateway: {sharding_ring: {replication_factor: 1, instance_addr: 127.0.0.1}}
+memberlist: {bind_addr: [127.0.0.1], bind_port: %d, advertise_addr: 127.0.0.1}
+server: {http_listen_address: 127.0.0.1, http_listen_port: %d, grpc_listen_address: 127.0.0.1, grpc_listen_port: %d}
+frontend: {address: 127.0.0.1}
+frontend_worker: {frontend_address: "127.0.0.1:%d"}
+usage_stats: {enabled: false}
+activity_tracker: {filepath: %q}
+`, store("common"), store("blocks"), store("tsdb"), store("sync"), store("rules"), store("alertmanager"), store("rulepath"),
+		store("amdata"), store("compact"), gossip, port, rpc, rpc, store("activity.log")))
+	db.Process = Run(t, "mimir", dir, nil, "-config.file="+config, "-target=all")
+	Eventually(t, 2*time.Minute, func() error {
+		if !db.Running() {
+			t.Fatalf("mimir has ended:\n%s", tail(db.Output(), 4000))
+		}
+		_, err := Get(db.URL + "/ready")
+		return err
+	})
+	return db
+}
+
 // StartVictoriaMetrics runs VictoriaMetrics with Prometheus' names.
 func StartVictoriaMetrics(t testing.TB) *Database {
 	t.Helper()
-	dir := t.TempDir()
+	return RunVictoriaMetrics(t, t.TempDir(), "-opentelemetry.usePrometheusNaming", "-search.latencyOffset=0s", "-search.disableCache")
+}
+
+// RunVictoriaMetrics runs VictoriaMetrics in dir as the arguments say, but on a
+// free port.
+func RunVictoriaMetrics(t testing.TB, dir string, args ...string) *Database {
+	t.Helper()
 	port := Port(t)
 	db := &Database{URL: fmt.Sprintf("http://127.0.0.1:%d", port), t: t}
-	db.Process = Run(t, "victoria-metrics", dir, nil,
-		"-storageDataPath="+filepath.Join(dir, "data"), "-httpListenAddr=127.0.0.1:"+strconv.Itoa(port),
-		"-opentelemetry.usePrometheusNaming", "-search.latencyOffset=0s", "-search.disableCache")
+	db.Process = Run(t, "victoria-metrics", dir, nil, append(args,
+		"-storageDataPath="+filepath.Join(dir, "data"), "-httpListenAddr=127.0.0.1:"+strconv.Itoa(port))...)
 	db.ready(db.URL + "/health")
 	return db
 }
@@ -287,7 +345,7 @@ type Sample struct {
 
 // Query returns an instant vector, now.
 func (db *Database) Query(expr string) ([]Sample, error) {
-	body, err := Get(db.URL + "/api/v1/query?query=" + url.QueryEscape(expr))
+	body, err := get(db.URL+db.Prefix+"/api/v1/query?query="+url.QueryEscape(expr), db.Header)
 	if err != nil {
 		return nil, err
 	}
