@@ -474,3 +474,53 @@ func TestDuplicateAndBadPointsAreCounted(t *testing.T) {
 	}
 	j.want()
 }
+
+// TestRestartThatOutgrewThePast: the start alone tells that it is one.
+func TestRestartThatOutgrewThePast(t *testing.T) {
+	j, s := newJudge(t, latency()), calls(search)
+	s.add(30, 0.03)
+	j.tick(j.durations(opDuration, s))
+	s.restart(j.at.Add(time.Second))
+	s.add(100, 0.03)
+	j.tick(j.durations(opDuration, s))
+	if st := j.status(); st.Count != 100 || !st.Start.Equal(j.at.Add(-59*time.Second)) {
+		t.Errorf("got %+v, want 100 calls since the restart", st)
+	}
+}
+
+// TestSeriesThatEndsAfterAForcedFlush: what was carried over from the flush
+// does not keep the group alive.
+func TestSeriesThatEndsAfterAForcedFlush(t *testing.T) {
+	b := throughput()
+	b.Match = nil
+	j := newJudge(t, b)
+	j.tick(j.counter(opDuration, "1", num(600)))
+	j.tick(j.counter(opDuration, "1", num(1200)))
+	j.after(10*time.Second, j.counter(opDuration, "1", num(1300)))
+	j.after(50*time.Second, gauge("alive", "1", 1))
+	if s := j.status(); s.Value >= 10 || !s.End.Equal(j.at) {
+		t.Errorf("got %+v, want 100 in a minute", s)
+	}
+	for range 3 {
+		j.tick(gauge("alive", "1", 1))
+	}
+	j.want(
+		"ALERT search_qps = 1.667 falls below baseline 10.000 by 83.3%",
+		"RESOLVED search_qps has no data any more, baseline 10.000 after 3m0s",
+	)
+}
+
+// TestCounterThatFellBeganAfresh: its start did not move, and what it shows is
+// of a part of the interval only.
+func TestCounterThatFellBeganAfresh(t *testing.T) {
+	b := throughput()
+	b.Match = nil
+	j := newJudge(t, b)
+	for _, total := range []float64{600, 1200, 1800, 50, 650} {
+		j.tick(j.counter(opDuration, "1", num(total)))
+	}
+	j.want()
+	if s := j.status(); !near(s.Value, 10) {
+		t.Errorf("got %+v", s)
+	}
+}
