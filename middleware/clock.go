@@ -9,6 +9,9 @@ var epoch = time.Now()
 // now is the time since epoch. Only differences of it mean anything.
 func now() time.Duration { return time.Since(epoch) }
 
-// seconds turns a duration into the unit of the metrics. A clock never runs
-// backwards here, but a negative value would corrupt a histogram's sum for ever.
-func seconds(d time.Duration) float64 { return max(0, d.Seconds()) }
+// seconds turns a duration into the unit of the metrics. A single division is
+// the float64 nearest to the true quotient, so a duration equal to a bucket's
+// boundary falls into that bucket, and costs less than Duration.Seconds. A clock
+// never runs backwards here, but a negative value would corrupt a histogram's
+// sum for ever.
+func seconds(d time.Duration) float64 { return max(0, float64(d)/1e9) }

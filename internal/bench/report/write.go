@@ -1,8 +1,8 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
-	"io"
 	"os"
 	"regexp"
 	"runtime"
@@ -29,7 +29,7 @@ func (r report) find(what, peer string) (line, bool) {
 	return r.lines[i], true
 }
 
-func write(w io.Writer, r report) {
+func write(w *bytes.Buffer, r report) {
 	p := func(format string, args ...any) { fmt.Fprintf(w, format+"\n", args...) }
 	p("# Performance")
 	p("")
