@@ -39,10 +39,10 @@ func checkCommand() *cli.Command {
 				return err
 			}
 			for _, w := range loaded.Warnings() {
-				fmt.Fprintln(c.Root().ErrWriter, "warning:", w)
+				say(c.Root().ErrWriter, "warning: %s", w)
 			}
 			if !loaded.Monitoring.Enabled {
-				fmt.Fprintln(c.Root().ErrWriter, "warning: monitoring.enabled is false: nothing will run")
+				say(c.Root().ErrWriter, "warning: monitoring.enabled is false: nothing will run")
 			}
 			if c.Bool(asJSON.Name) {
 				return printJSON(c.Root().Writer, baselines)
@@ -54,9 +54,10 @@ func checkCommand() *cli.Command {
 
 func printTable(w io.Writer, baselines []views.Baseline) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "NAME\tMETRIC\tSTATISTIC\tTARGET\tALERTS\tCLEARS\tFOR\tSEVERITY\tMATCH\tBY")
+	// A tabwriter keeps its first error for Flush.
+	_, _ = fmt.Fprintln(t, "NAME\tMETRIC\tSTATISTIC\tTARGET\tALERTS\tCLEARS\tFOR\tSEVERITY\tMATCH\tBY")
 	for _, b := range baselines {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
+		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
 			b.Name, b.Metric, b.Statistic, target(b), alerts(b), clears(b),
 			duration(b.For), dash(b.Severity), dash(match(b)), dash(by(b)))
 	}

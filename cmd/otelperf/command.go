@@ -40,12 +40,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case err == nil:
 		return exitOK
 	case errors.Is(err, errUsage):
-		fmt.Fprintf(stderr, "otelperf: %v\nRun \"otelperf --help\" for what can be said.\n", err)
+		say(stderr, "otelperf: %v\nRun \"otelperf --help\" for what can be said.", err)
 		return exitUsage
 	default:
-		fmt.Fprintln(stderr, err)
+		say(stderr, "%v", err)
 		return exitConfig
 	}
+}
+
+// say tells the person at the terminal. There is nobody to tell where that
+// fails.
+func say(stderr io.Writer, format string, args ...any) {
+	_, _ = fmt.Fprintf(stderr, format+"\n", args...)
 }
 
 func command(stdout, stderr io.Writer) *cli.Command {
@@ -98,7 +104,7 @@ func load(c *cli.Command) (*config.Config, error) {
 	}
 	if c.Bool(environment.Name) {
 		if err := loaded.ApplyEnv(os.LookupEnv); err != nil {
-			fmt.Fprintln(c.Root().ErrWriter, "warning:", err)
+			say(c.Root().ErrWriter, "warning: %v", err)
 		}
 		if err := loaded.Validate(); err != nil {
 			return nil, err

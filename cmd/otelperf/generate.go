@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"strings"
 	"time"
 
@@ -136,7 +135,7 @@ func generate(c *cli.Command, offset time.Duration) (*rules.Set, error) {
 		return nil, err
 	}
 	if len(set.Groups) == 0 {
-		fmt.Fprintln(c.Root().ErrWriter, "warning: there is no baseline to write")
+		say(c.Root().ErrWriter, "warning: there is no baseline to write")
 	}
 	return set, nil
 }

@@ -63,7 +63,7 @@ func (s *Set) WriteTests(w io.Writer, rulesFile string) error {
 	return y.err
 }
 
-func ceil(d, unit time.Duration) time.Duration { return (d + unit - 1) / unit * unit }
+func ceil(d, unit time.Duration) time.Duration { return (d + unit - 1).Truncate(unit) }
 
 func (y *yaml) test(r Rule, name string, s situation, interval, at, first time.Duration) {
 	y.line(1, "- name: %s", quote(fmt.Sprintf("%s of %s (%s) %s", r.Alert, r.of.Metric, r.of.Statistic, name)))
@@ -80,7 +80,7 @@ func (y *yaml) test(r Rule, name string, s situation, interval, at, first time.D
 	}
 	y.line(2, "alert_rule_test:")
 	if first > 0 && r.For >= interval {
-		y.line(3, "- eval_time: %s", yamlDuration(first+r.For/interval*interval-2*interval))
+		y.line(3, "- eval_time: %s", yamlDuration(first+r.For.Truncate(interval)-2*interval))
 		y.line(4, "alertname: %s", quote(r.Alert))
 		y.line(4, "exp_alerts: []")
 	}

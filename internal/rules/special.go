@@ -133,7 +133,7 @@ func (j *judged) addBurn(g *Group, identity map[string]string) error {
 func (j *judged) addRelative(g *Group, identity map[string]string) error {
 	recorded := func(what string) string { return selector(j.record+":"+what, j.identity()...) }
 	past := promDuration(j.interval*time.Duration(j.Relative) + j.interval/2)
-	share, clear := j.shares()
+	share, back := j.shares()
 	g.Rules = append(g.Rules,
 		Rule{
 			Record: j.record + ":target", Labels: identity, of: j,
@@ -159,9 +159,9 @@ func (j *judged) addRelative(g *Group, identity map[string]string) error {
 		judgedOnly = fmt.Sprintf("\nand on (%s)\n  (%s)", on, enough)
 	}
 	terms := []string{over + judgedOnly}
-	if clear != share {
+	if back != share {
 		terms = append(terms, fmt.Sprintf("%s %s %s * %s\nand on (%s)\n  %s",
-			recorded("value"), j.operator(), number(clear), recorded("target"), on, j.active("firing")))
+			recorded("value"), j.operator(), number(back), recorded("target"), on, j.active("firing")))
 	}
 	hold, err := j.hold(enough)
 	if err != nil {
@@ -193,11 +193,11 @@ func (j *judged) addRelative(g *Group, identity map[string]string) error {
 }
 
 // shares are the alert and the clear level as shares of the target.
-func (j *judged) shares() (alert, clear float64) {
+func (j *judged) shares() (alert, back float64) {
 	percent := cmp.Or(j.ThresholdPercent, views.DefaultThresholdPercent)
-	alert, clear = percent/100, cmp.Or(j.ClearPercent, percent)/100
+	alert, back = percent/100, cmp.Or(j.ClearPercent, percent)/100
 	if j.Direction == views.LowerIsWorse {
-		return 2 - alert, 2 - clear
+		return 2 - alert, 2 - back
 	}
-	return alert, clear
+	return alert, back
 }
