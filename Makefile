@@ -43,6 +43,7 @@ $(LINT):
 .PHONY: bench
 bench: ## Compare with the bare call, the floor and other libraries.
 	$(GO) run -C internal/bench .
+	$(GO) test -run '^$$' -bench . ./internal/profiling ./internal/evidence
 
 .PHONY: load
 load: ## Load real servers for 60 seconds and compare every count.

@@ -262,8 +262,12 @@ func reporter(s *settings, message string) func(error) {
 	return func(err error) {
 		level := slog.LevelError
 		var good *queue.RecoveredError
-		if errors.As(err, &good) {
+		var note *profiling.NoticeError
+		switch {
+		case errors.As(err, &good):
 			level = slog.LevelInfo
+		case errors.As(err, &note):
+			level = slog.LevelWarn
 		}
 		s.log().Log(context.Background(), level, message, "error", err)
 	}
@@ -470,7 +474,7 @@ func (m *Monitor) shutdown(ctx context.Context) error {
 		errs = append(errs, m.sdk.ForceFlush(ctx))
 		exports, cancel := sparing(ctx)
 		errs = append(errs, m.sdk.Shutdown(exports))
-		errs = append(errs, m.stopEvidence(exports)...)
+		errs = append(errs, m.stopEvidence(ctx)...)
 		cancel()
 		errs = append(errs, m.keeper.Load().shutdown(ctx))
 	}
