@@ -210,3 +210,21 @@ func TestManyCores(t *testing.T) {
 		t.Errorf("%d counted", n)
 	}
 }
+
+// TestInstrumentsAreMadeWhileReadersCollect is for the race detector.
+func TestInstrumentsAreMadeWhileReadersCollect(t *testing.T) {
+	t.Parallel()
+	s := hot(t, []selector{delta, cumulative}, nil)
+	var wg sync.WaitGroup
+	for reader := range 2 {
+		wg.Go(func() {
+			for range 50 {
+				s.collect(t, reader)
+			}
+		})
+	}
+	for i := range 50 {
+		bind(t, histogramOf(t, s, "duration"+string(rune('a'+i%26)))).Record(context.Background(), 1)
+	}
+	wg.Wait()
+}

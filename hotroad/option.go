@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -28,6 +29,9 @@ type Option func(*config)
 
 func newConfig(opts []Option) (config, error) {
 	c := config{limit: defaultLimit, filter: exemplar.TraceBasedFilter}
+	if n, err := strconv.Atoi(strings.TrimSpace(os.Getenv("OTEL_GO_X_CARDINALITY_LIMIT"))); err == nil {
+		c.limit = n
+	}
 	switch strings.ToLower(strings.TrimSpace(os.Getenv("OTEL_METRICS_EXEMPLAR_FILTER"))) {
 	case "always_on":
 		c.filter = exemplar.AlwaysOnFilter
@@ -55,8 +59,8 @@ func WithView(views ...sdkmetric.View) Option {
 }
 
 // WithCardinalityLimit sets how many series an instrument has at the most, the
-// one for all that found no room, otel.metric.overflow, included. Default:
-// 2,000, as the SDK's. Zero and less: no limit.
+// one for all that found no room, otel.metric.overflow, included. Default: by
+// OTEL_GO_X_CARDINALITY_LIMIT, else 2,000, as the SDK's. Zero and less: no limit.
 func WithCardinalityLimit(n int) Option { return func(c *config) { c.limit = n } }
 
 // WithExemplarFilter sets which measurements may become exemplars. Default: by

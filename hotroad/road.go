@@ -102,10 +102,10 @@ func (defaults) Aggregation(k sdkmetric.InstrumentKind) sdkmetric.Aggregation {
 // A reader is the Producer of one.
 type reader struct {
 	selector Selector
+	streams  map[key]*stream // guarded by the Road
 
-	mu      sync.Mutex
-	scopes  []scoped
-	streams map[key]*stream
+	mu     sync.Mutex
+	scopes []scoped
 }
 
 // scoped is the streams of one scope.
@@ -137,10 +137,9 @@ func (p *reader) Produce(context.Context) ([]metricdata.ScopeMetrics, error) {
 	return out, nil
 }
 
-func (p *reader) add(scope instrumentation.Scope, k key, st *stream) {
+func (p *reader) add(scope instrumentation.Scope, st *stream) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.streams[k] = st
 	at := slices.IndexFunc(p.scopes, func(s scoped) bool { return s.scope == scope })
 	if at < 0 {
 		at = len(p.scopes)
@@ -190,6 +189,7 @@ func (r *Road) histogram(w wanted) *histogram {
 	}
 	h := &histogram{}
 	made := make(map[int][]*store) // by view
+	var publish []func()           // once the stores know all their readers
 	for i, p := range r.readers {
 		for _, pl := range plans[i] {
 			k := key{w.scope, strings.ToLower(pl.stream.Name), pl.stream.Description, pl.stream.Unit}
@@ -207,12 +207,16 @@ func (r *Road) histogram(w wanted) *histogram {
 				st.store = made[pl.view][at]
 				st.at, st.last = len(st.store.readers), st.store.created
 				st.store.readers = append(st.store.readers, st)
-				p.add(w.scope, k, st)
+				p.streams[k] = st
+				publish = append(publish, func() { p.add(w.scope, st) })
 			}
 			if !slices.Contains(h.stores, st.store) {
 				h.stores = append(h.stores, st.store)
 			}
 		}
+	}
+	for _, f := range publish {
+		f()
 	}
 	r.stores[id] = h
 	return h
