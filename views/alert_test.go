@@ -173,3 +173,19 @@ func TestStateText(t *testing.T) {
 		t.Error(views.State(99).String())
 	}
 }
+
+// TestExemplarsOfAnErrorRatioFailed: the calls that went well prove nothing.
+func TestExemplarsOfAnErrorRatioFailed(t *testing.T) {
+	j := newJudge(t, views.Baseline{Name: "errors", Metric: opDuration, Statistic: views.ErrorRatio, Target: 1, Unit: "%"})
+	m := j.durations(opDuration, calls(search).add(50, 0.03), calls(search, attribute.String("error.type", "x")).add(50, 0.03))
+	d := m.Data.(metricdata.Histogram[float64])
+	for i := range d.DataPoints {
+		d.DataPoints[i].Exemplars = []metricdata.Exemplar[float64]{{
+			Time: j.at.Add(time.Second), Value: 9 - float64(i), TraceID: []byte{0: byte(i), 15: 1}, SpanID: []byte{7: 1},
+		}}
+	}
+	j.tick(m)
+	if len(j.alerts) != 1 || len(j.alerts[0].Exemplars) != 1 || j.alerts[0].Exemplars[0].Value != 8 {
+		t.Errorf("got %v", j.alerts)
+	}
+}

@@ -5,7 +5,7 @@ import (
 	"math"
 	"time"
 
-	"github.com/otelperf/otelperf-go/views/internal/distribution"
+	"github.com/otelperf/otelperf-go/internal/distribution"
 )
 
 // A BurnWindow is one pair of windows of a burn-rate baseline. It is breached

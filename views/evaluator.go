@@ -13,7 +13,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/sdk/resource"
 
-	"github.com/otelperf/otelperf-go/views/internal/distribution"
+	"github.com/otelperf/otelperf-go/internal/distribution"
 )
 
 // An evaluator holds what has to be remembered from one collection to the

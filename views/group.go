@@ -8,7 +8,7 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 
-	"github.com/otelperf/otelperf-go/views/internal/distribution"
+	"github.com/otelperf/otelperf-go/internal/distribution"
 )
 
 // silentAfter is how many intervals without data make a silence.

@@ -6,7 +6,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/instrumentation"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
-	"github.com/otelperf/otelperf-go/views/internal/distribution"
+	"github.com/otelperf/otelperf-go/internal/distribution"
 )
 
 // An input is one metric of the collection at hand, and how to read it.

@@ -5,7 +5,7 @@ import (
 
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
-	"github.com/otelperf/otelperf-go/views/internal/distribution"
+	"github.com/otelperf/otelperf-go/internal/distribution"
 )
 
 // Quantile returns the q-quantile (0 < q < 1) of a histogram's data point by

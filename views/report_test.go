@@ -133,12 +133,14 @@ func TestBaselinesOfOneNameShareASeries(t *testing.T) {
 	other := recorded(100)
 	other.Metric = "other"
 	j := newJudge(t, recorded(100), other)
-	j.tick(gauge("recorded", "s", 0.05), gauge("other", "s", 0.2))
-	j.reported()
-	active := j.find("otelperf.alert.active").(metricdata.Gauge[int64])
-	excess := j.find("otelperf.baseline.excess").(metricdata.Gauge[float64])
-	if len(active.DataPoints) != 1 || active.DataPoints[0].Value != 1 || excess.DataPoints[0].Value != 1 {
-		t.Errorf("got %+v, %+v", active, excess)
+	for _, v := range [][2]float64{{0.05, 0.2}, {0.2, 0.05}} {
+		j.tick(gauge("recorded", "s", v[0]), gauge("other", "s", v[1]))
+		j.reported()
+		active := j.find("otelperf.alert.active").(metricdata.Gauge[int64])
+		excess := j.find("otelperf.baseline.excess").(metricdata.Gauge[float64])
+		if len(active.DataPoints) != 1 || active.DataPoints[0].Value != 1 || excess.DataPoints[0].Value != 1 {
+			t.Errorf("got %+v, %+v", active, excess)
+		}
 	}
 }
 

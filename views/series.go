@@ -7,7 +7,7 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 
-	"github.com/otelperf/otelperf-go/views/internal/distribution"
+	"github.com/otelperf/otelperf-go/internal/distribution"
 )
 
 // What a Processor holds at the most. Beyond it points are rejected and counted.
