@@ -187,17 +187,6 @@ func TestRestartBeginsAfresh(t *testing.T) {
 	}
 }
 
-// TestRatesBeginWithTheSecondInterval: the first was cut by the start.
-// TestForcedFlushesDoNotChangeARate: a short interval is not judged, and is
-// part of the next.
-// TestLowLevelsAreJudgedBetweenForcedFlushes: no number of flushes may keep a
-// level from ever being judged.
-// TestSkippedCollectionsLeaveRatesTrue: where the reader gave up on an export,
-// cumulative data make up for it, and of delta data a part is lost.
-// TestClockThatJumpsFiresNothing: an hour that did not go by is no drop of the
-// rate, and no silence.
-// TestReturningSeriesIsSpreadOverItsAbsence: what a cumulative series took in
-// while it was missing did not all happen in the last minute.
 func TestDeltaLevelsAddUp(t *testing.T) {
 	j := newDeltaJudge(t, views.Baseline{Name: "queue", Metric: "queue", Statistic: views.Value, Target: 10})
 	j.tick(j.updown("queue", "{item}", num(8)))
@@ -358,8 +347,3 @@ func TestRestartThatOutgrewThePast(t *testing.T) {
 		t.Errorf("got %+v, want 100 calls since the restart", st)
 	}
 }
-
-// TestSeriesThatEndsAfterAForcedFlush: what was carried over from the flush
-// does not keep the group alive.
-// TestCounterThatFellBeganAfresh: its start did not move, and what it shows is
-// of a part of the interval only.

@@ -10,6 +10,7 @@ import (
 	"github.com/otelperf/otelperf-go/views"
 )
 
+// TestRatesBeginWithTheSecondInterval: the first was cut by the start.
 func TestRatesBeginWithTheSecondInterval(t *testing.T) {
 	both(t, func(t *testing.T, newJudge func(...views.Baseline) *judge) {
 		j, s := newJudge(throughput()), calls(search)
@@ -22,6 +23,8 @@ func TestRatesBeginWithTheSecondInterval(t *testing.T) {
 	})
 }
 
+// TestForcedFlushesDoNotChangeARate: a short interval is not judged, and is
+// part of the next.
 func TestForcedFlushesDoNotChangeARate(t *testing.T) {
 	both(t, func(t *testing.T, newJudge func(...views.Baseline) *judge) {
 		j, s := newJudge(throughput()), calls(search)
@@ -46,6 +49,8 @@ func TestForcedFlushesDoNotChangeARate(t *testing.T) {
 	})
 }
 
+// TestLowLevelsAreJudgedBetweenForcedFlushes: no number of flushes may keep a
+// level from ever being judged.
 func TestLowLevelsAreJudgedBetweenForcedFlushes(t *testing.T) {
 	j := newJudge(t, views.Baseline{Name: "free", Metric: "free", Statistic: views.Value, Target: 100, Direction: views.LowerIsWorse})
 	for range 6 {
@@ -57,6 +62,8 @@ func TestLowLevelsAreJudgedBetweenForcedFlushes(t *testing.T) {
 	j.want("ALERT free = 10.000 falls below baseline 100.000 by 90.0%")
 }
 
+// TestSkippedCollectionsLeaveRatesTrue: where the reader gave up on an export,
+// cumulative data make up for it, and of delta data a part is lost.
 func TestSkippedCollectionsLeaveRatesTrue(t *testing.T) {
 	both(t, func(t *testing.T, newJudge func(...views.Baseline) *judge) {
 		j, s := newJudge(throughput()), calls(search)
@@ -78,6 +85,8 @@ func TestSkippedCollectionsLeaveRatesTrue(t *testing.T) {
 	})
 }
 
+// TestClockThatJumpsFiresNothing: an hour that did not go by is no drop of the
+// rate, and no silence.
 func TestClockThatJumpsFiresNothing(t *testing.T) {
 	for _, by := range []time.Duration{time.Hour, -time.Hour} {
 		both(t, func(t *testing.T, newJudge func(...views.Baseline) *judge) {
@@ -124,6 +133,8 @@ func TestAbsentDeltaSeriesHasRateZero(t *testing.T) {
 	j.want("RESOLVED search_qps = 10.000 is back within baseline 10.000 after 20m0s")
 }
 
+// TestReturningSeriesIsSpreadOverItsAbsence: what a cumulative series took in
+// while it was missing did not all happen in the last minute.
 func TestReturningSeriesIsSpreadOverItsAbsence(t *testing.T) {
 	b := throughput()
 	b.Direction, b.Match = views.HigherIsWorse, nil
@@ -139,6 +150,8 @@ func TestReturningSeriesIsSpreadOverItsAbsence(t *testing.T) {
 	}
 }
 
+// TestSeriesThatEndsAfterAForcedFlush: what was carried over from the flush
+// does not keep the group alive.
 func TestSeriesThatEndsAfterAForcedFlush(t *testing.T) {
 	b := throughput()
 	b.Match = nil
@@ -159,6 +172,8 @@ func TestSeriesThatEndsAfterAForcedFlush(t *testing.T) {
 	)
 }
 
+// TestCounterThatFellBeganAfresh: its start did not move, and what it shows is
+// of a part of the interval only.
 func TestCounterThatFellBeganAfresh(t *testing.T) {
 	b := throughput()
 	b.Match = nil
