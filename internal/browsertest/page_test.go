@@ -159,8 +159,8 @@ func TestABreachShowsWithinTwoIntervals(t *testing.T) {
 	}
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
-	shown := 0
-	for shown = 1; shown <= 10; shown++ {
+	shown := 1
+	for ; shown <= 10; shown++ {
 		must(t, s.Collect(time.Now(), scene.Calls(6)))
 		<-tick.C
 		state := eval[string](t, b, "document.querySelector('#baseline-table tbody tr').dataset.state")

@@ -17,7 +17,7 @@ import (
 // TestBytes holds the memory that doc.go states, over ten hours of a busy
 // service at one collection a minute.
 func TestBytes(t *testing.T) {
-	random := rand.New(rand.NewPCG(1, 1)) //nolint:gosec // made-up numbers
+	random := rand.New(rand.NewPCG(1, 1))
 	const rows = 10 * 60
 	start := time.Now().Add(-10 * time.Hour)
 	measure := func(feed func(h *history.History, end time.Time)) (perRow float64) {

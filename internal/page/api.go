@@ -96,7 +96,15 @@ func (h *Handler) window(r *http.Request, columns int) history.Window {
 		columns = n
 	}
 	now := time.Now()
-	return history.Window{From: now.Add(-span), To: now.Add(time.Minute), Columns: columns}
+	from := now.Add(-span)
+	// A process that started minutes ago is not shown in a corner of hours.
+	if oldest := h.source.History.Stats().From; oldest.After(from) {
+		from = oldest.Add(-h.source.Interval)
+		if latest := now.Add(-max(time.Minute, 10*h.source.Interval)); from.After(latest) {
+			from = latest
+		}
+	}
+	return history.Window{From: from, To: now.Add(time.Minute), Columns: columns}
 }
 
 // chartJSON is a chart as the page draws it.

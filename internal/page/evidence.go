@@ -34,8 +34,9 @@ type folder struct {
 }
 
 type folderAlert struct {
-	Name    string `json:"name"`
-	Message string `json:"message"`
+	Name    string    `json:"name"`
+	Message string    `json:"message"`
+	Time    time.Time `json:"time,omitzero"`
 }
 
 type folderFile struct {

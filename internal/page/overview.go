@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -103,7 +105,7 @@ type cached struct {
 // same time share one.
 func (h *Handler) overview(w http.ResponseWriter, r *http.Request) {
 	window := h.window(r, sparkColumns)
-	key := window.To.Sub(window.From).String() + "/" + strconv.Itoa(window.Columns)
+	key := r.FormValue("range") + "/" + strconv.Itoa(window.Columns)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := time.Now()
@@ -148,7 +150,11 @@ func (h *Handler) look(window history.Window, now time.Time) overview {
 	}
 	s := hist.Stats()
 	o.Stats = statsRow{s.Series, s.Bytes, s.Turned, s.Forgotten, s.Dropped, s.Damaged}
-	for _, s := range h.source.Status() {
+	all := h.source.Status()
+	for i, s := range all {
+		if spare(all, i) {
+			continue
+		}
 		row := baselineRow{statusJSON: statusOf(s), Spark: spark{[]int64{}, []number{}}}
 		if c, ok := hist.Chart(row.ID, window, s.Direction == views.LowerIsWorse); ok {
 			row.Spark = spark{millis(c.Times), shorten(c.Value)}
@@ -177,6 +183,21 @@ func (h *Handler) look(window history.Window, now time.Time) overview {
 	}
 	return o
 }
+
+// spare reports whether a baseline never had a value, where another one of that
+// name had: of one that can be measured in two ways only one is used.
+func spare(all []views.Status, i int) bool {
+	if s := all[i]; s.State != views.Silent || !s.End.IsZero() || s.Group.Len() > 0 || !strings.HasPrefix(s.Metric, recordedPrefix) {
+		return false
+	}
+	return slices.ContainsFunc(all, func(o views.Status) bool {
+		return o.Name == all[i].Name && !strings.HasPrefix(o.Metric, recordedPrefix)
+	})
+}
+
+// recordedPrefix begins the names of metrics whose values a program records by
+// itself.
+const recordedPrefix = "otelperf.recorded."
 
 // timed returns the row of an operation: the figures of the newest interval
 // that had any, and its p95 over time.

@@ -3,6 +3,7 @@ package page
 import (
 	"errors"
 	"net/http"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -172,8 +173,11 @@ func (h *Handler) route(path string) (name string, ok bool) {
 	if m := evidencePath.FindStringSubmatch(path); m != nil {
 		return "evidence/" + m[1] + "/" + m[2], true
 	}
-	return "", true
+	return "", !unknown.MatchString(path)
 }
+
+// unknown finds names that look like ours and are not.
+var unknown = regexp.MustCompile(`(?:^|/)(?:(?:api|assets)/[^/]+|evidence/[^/]+/[^/]+)$`)
 
 func (h *Handler) index(w http.ResponseWriter, r *http.Request) {
 	if !strings.HasSuffix(r.URL.Path, "/") {

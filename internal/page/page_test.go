@@ -186,6 +186,11 @@ func TestAnyPrefix(t *testing.T) {
 	if r.StatusCode != http.StatusMovedPermanently || r.Header.Get("Location") != "otelperf/" {
 		t.Errorf("without a slash: %d to %q", r.StatusCode, r.Header.Get("Location"))
 	}
+	for _, path := range []string{"/assets/nothing.js", "/api/nothing", "/evidence/folder/file", "/p/evidence/.hidden/file"} {
+		if r := get(p, path); r.StatusCode != http.StatusNotFound {
+			t.Errorf("%s: %d", path, r.StatusCode)
+		}
+	}
 	for _, path := range []string{"/assets/nothing.js", "/assets/../page.go", "/assets/", "/a/assets/app.js/x"} {
 		if r := get(p, path); r.StatusCode == http.StatusOK && strings.Contains(body(t, r), "package page") {
 			t.Errorf("%s shows the source", path)
@@ -342,7 +347,7 @@ func TestEventsFollowCollectionsAndEndWithTheServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close() //nolint:errcheck // it was only read
+	defer response.Body.Close()
 	if k := response.Header.Get("Content-Type"); k != "text/event-stream" {
 		t.Errorf("the stream is %s", k)
 	}

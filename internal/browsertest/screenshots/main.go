@@ -1,6 +1,9 @@
 // Screenshots makes the pictures of the page that the documentation shows:
 //
 //	go run -C internal/browsertest ./screenshots
+//	go run -C internal/browsertest ./screenshots -url http://localhost:8080/debug/otelperf/
+//
+// The second takes those of a service that runs.
 //
 // It needs Chromium.
 package main
@@ -21,8 +24,9 @@ import (
 
 func main() {
 	out := flag.String("out", filepath.Join("..", "..", "docs", "images"), "`folder` of the pictures")
+	url := flag.String("url", "", "`address` of a page that is there, instead of made-up measurements")
 	flag.Parse()
-	if err := run(*out); err != nil {
+	if err := run(*out, *url); err != nil {
 		fmt.Fprintln(os.Stderr, "screenshots:", err)
 		os.Exit(1)
 	}
@@ -41,26 +45,30 @@ var pictures = []struct {
 	{"page-narrow.png", 390, 1500, false, "#range=3600", ""},
 }
 
-func run(out string) error {
+func run(out, url string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
-	evidence, err := os.MkdirTemp("", "evidence")
-	if err != nil {
-		return err
+	show := func(string) string { return "" }
+	if url == "" {
+		evidence, err := os.MkdirTemp("", "evidence")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(evidence) //nolint:errcheck // it is temporary
+		s, err := madeUp(evidence)
+		if err != nil {
+			return err
+		}
+		server := httptest.NewServer(s.Page)
+		defer server.Close()
+		url = server.URL + "/"
+		show = func(name string) string {
+			for _, l := range s.History.History(name, time.Now()) {
+				return "&show=" + l.ID
+			}
+			return ""
+		}
 	}
-	defer os.RemoveAll(evidence) //nolint:errcheck // it is temporary
-	if err := scene.Evidence(evidence); err != nil {
-		return err
-	}
-	s, err := scene.New(time.Minute, evidence, nil, history.WithRetention(24*time.Hour))
-	if err != nil {
-		return err
-	}
-	if err := s.Day(time.Now(), time.Minute, 24*time.Hour); err != nil {
-		return err
-	}
-	server := httptest.NewServer(s.Page)
-	defer server.Close()
 	b, err := browser.Start(ctx)
 	if err != nil {
 		return err
@@ -70,10 +78,7 @@ func run(out string) error {
 		return err
 	}
 	for _, p := range pictures {
-		if lines := s.History.History(p.show, time.Now()); p.show != "" && len(lines) > 0 {
-			p.fragment += "&show=" + lines[0].ID
-		}
-		png, err := b.Picture(server.URL+"/"+p.fragment, p.width, p.most, p.dark)
+		png, err := b.Picture(url+p.fragment+show(p.show), p.width, p.most, p.dark)
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.name, err)
 		}
@@ -84,4 +89,16 @@ func run(out string) error {
 		fmt.Println(path)
 	}
 	return nil
+}
+
+// madeUp is a service that has run for a day.
+func madeUp(evidence string) (*scene.Service, error) {
+	if err := scene.Evidence(evidence); err != nil {
+		return nil, err
+	}
+	s, err := scene.New(time.Minute, evidence, nil, history.WithRetention(24*time.Hour))
+	if err != nil {
+		return nil, err
+	}
+	return s, s.Day(time.Now(), time.Minute, 24*time.Hour)
 }

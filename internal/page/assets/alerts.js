@@ -8,16 +8,27 @@ export async function alerts(list, none, o, get) {
   const key = JSON.stringify([o.events, folders]);
   if (key === drawn) return; // an open list of files stays open
   drawn = key;
-  const byName = new Map(folders.map((f) => [f.name, f]));
-  const items = o.events.map((e) => item(e.time, e.state, e.message, e.since && e.state === "resolved" ? e.time - e.since : 0, byName.get(e.evidence)));
-  const used = new Set(o.events.map((e) => e.evidence));
-  for (const f of folders) {
-    if (used.has(f.name)) continue;
+  const free = new Set(folders);
+  const items = o.events.map((e) => {
+    const folder = e.state === "firing" ? folders.find((f) => f.name === e.evidence) || belonging([...free], e, o.interval) : undefined;
+    free.delete(folder);
+    return { time: e.time, li: item(e.time, e.state, e.message, e.since && e.state === "resolved" ? e.time - e.since : 0, folder) };
+  });
+  for (const f of free) {
     const first = (f.alerts || [])[0];
-    items.push(item(Date.parse(f.started || "") || 0, "firing", first ? first.message : f.name, 0, f));
+    const time = Date.parse(f.started || "") || 0;
+    items.push({ time, li: item(time, "firing", first ? first.message.replace(/ evidence=.*$/, "") : f.name, 0, f) });
   }
-  list.replaceChildren(...items);
+  items.sort((a, b) => b.time - a.time);
+  list.replaceChildren(...items.map((i) => i.li));
   none.hidden = items.length > 0;
+}
+
+// belonging finds the folder of an alert from before a restart, which is known
+// from the file only.
+function belonging(folders, e, interval) {
+  return e.evidence ? undefined : folders.find((f) => (f.alerts || []).some((a) =>
+    a.name === e.name && Math.abs(Date.parse(a.time || f.started) - e.time) < 2 * interval));
 }
 
 function item(time, state, message, lasted, folder) {

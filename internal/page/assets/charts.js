@@ -121,7 +121,7 @@ export function lines(place, { title, about, t, series, unit, from, to, marks = 
   const low = Math.min(...all, 0);
   put(canvas, {
     width: 400, height,
-    padding: [8, 8, 0, 0],
+    padding: [8, 16, 0, 0],
     legend: { show: false },
     cursor: { y: false, points: { size: 6 }, sync: sync ? { key: sync } : undefined, drag: { x: false, y: false } },
     scales: {
@@ -174,7 +174,7 @@ function last(values) {
 }
 
 // mark draws a level with its name.
-function mark(u, { at, label, color: name }) {
+function mark(u, { at, label, color: name, below }) {
   if (at === null || at === undefined) return;
   const y = u.valToPos(at, "y", true);
   const { left, width, top, height } = u.bbox;
@@ -190,7 +190,7 @@ function mark(u, { at, label, color: name }) {
   c.stroke();
   c.font = 11 * ratio + "px system-ui";
   c.textAlign = "right";
-  c.textBaseline = y - top < 16 * ratio ? "top" : "bottom";
+  c.textBaseline = below || y - top < 16 * ratio ? "top" : "bottom";
   const end = left + width - 4 * ratio, at_ = y + (c.textBaseline === "top" ? 3 : -3) * ratio, wide = c.measureText(label).width;
   c.globalAlpha = 0.8;
   c.fillStyle = color("card");
@@ -219,11 +219,12 @@ export function heatmap(place, { title, about, t, step, bounds, counts, unit, fr
   // Between the bounds positions are told by the logarithm.
   const position = (v) => {
     const i = bounds.findIndex((b) => v <= b);
-    if (i <= 0) return i === 0 ? 1 : bands - 0.5;
+    if (i < 0 || i === 0 && v !== bounds[0]) return null; // out of sight
+    if (i === 0) return 1;
     return i + Math.log(v / bounds[i - 1]) / Math.log(bounds[i] / bounds[i - 1]);
   };
   put(canvas, {
-    width: 400, height: 230, padding: [8, 8, 0, 0],
+    width: 400, height: 230, padding: [8, 16, 0, 0],
     legend: { show: false },
     cursor: { points: { show: false }, sync: sync ? { key: sync } : undefined, drag: { x: false, y: false } },
     scales: { x: { time: true, range: () => [from, to] }, y: { range: () => [0, bands] } },

@@ -55,8 +55,8 @@ function each(c) { return c.step ? "worst interval of each " + duration(c.step) 
 
 function values(panel, b, c, span) {
   const marks = [];
-  if (b.target !== null) marks.push({ at: b.target, label: "target " + value(b.target, b.unit), color: "target" });
-  if (b.threshold !== null && b.threshold !== b.target) marks.push({ at: b.threshold, label: "alert " + value(b.threshold, b.unit), color: "bad" });
+  if (b.target !== null) marks.push({ at: b.target, label: "target " + value(b.target, b.unit), color: "target", below: b.direction !== "lower" && b.threshold !== b.target });
+  if (b.threshold !== null && b.threshold !== b.target) marks.push({ at: b.threshold, label: "alert " + value(b.threshold, b.unit), color: "bad", below: b.direction === "lower" });
   lines(panel, { title: "Value", about: each(c), t: times(c.t), unit: b.unit, marks, sync: "detail", ...span,
     series: [{ label: b.statistic, values: c.value, color: b.state === "firing" ? "bad" : "line", fill: true }] });
 }
