@@ -62,9 +62,18 @@ func (c *Counter) rare(d time.Duration, total uint64) {
 	// Among all that add while total is above fold only one crossed it, so it
 	// is folded once. The carry goes first: in between, total is still above
 	// fold, by which a reader knows that the two do not belong together.
-	if total >= fold && total-uint64(d) < fold {
+	if total < fold {
+		return
+	}
+	if total-uint64(d) < fold {
 		c.carry.Add(1)
 		c.total.Add(fold) // Modulo 2⁶⁴ the same as taking it off.
+		return
+	}
+	// Whoever crossed it may have been interrupted. Nobody adds more than once
+	// until it is done, or the room above fold could run out.
+	for c.total.Load() >= fold {
+		runtime.Gosched()
 	}
 }
 
