@@ -61,6 +61,17 @@ func (e *explicit) bucket(v float64) int {
 	return i
 }
 
+// guess is bucket where the table alone decides, or one comparison does. It is
+// small enough to be part of its caller.
+func (e *explicit) guess(v float64) (b int, ok bool) {
+	k := math.Float64bits(v)>>keyShift - e.low
+	if k >= uint64(len(e.first)) {
+		return 0, false
+	}
+	b = int(e.first[k])
+	return b, b < len(e.bounds) && v <= e.bounds[b]
+}
+
 // Exponential histograms count at this scale: 64 buckets for each power of two,
 // 1.1 % wide. A collection merges them as far as the aggregation's size asks for.
 const (

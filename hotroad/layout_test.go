@@ -30,6 +30,9 @@ func TestBuckets(t *testing.T) {
 			if got, want := e.bucket(v), sort.SearchFloat64s(bounds, v); got != want {
 				t.Errorf("%v: %v is in bucket %d, want %d", bounds, v, got, want)
 			}
+			if got, ok := e.guess(v); ok && got != e.bucket(v) {
+				t.Errorf("%v: the guess for %v is %d", bounds, v, got)
+			}
 		}
 		for _, v := range []float64{0, math.Copysign(0, -1), 1, -1, math.NaN(), math.Inf(1), math.Inf(-1), math.MaxFloat64, math.SmallestNonzeroFloat64} {
 			check(v)

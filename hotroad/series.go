@@ -67,7 +67,7 @@ func (l *lease) record(ctx context.Context, v float64, original *attribute.Set) 
 		l.recordExponential(ctx, v, original, sh)
 		return
 	}
-	if l.extremes {
+	if l.extremes && sh.isExtreme(v) {
 		sh.extremes(v)
 	}
 	if sh.add(v) {
@@ -75,7 +75,10 @@ func (l *lease) record(ctx context.Context, v float64, original *attribute.Set) 
 	}
 	// The bucket comes last: what a collection finds counted has its sum and
 	// its extremes there, or has had them there the last time.
-	b := l.explicit.bucket(v)
+	b, ok := l.explicit.guess(v)
+	if !ok {
+		b = l.explicit.bucket(v)
+	}
 	n := sh.counts[b].Add(1)
 	if l.wanted != nil && (n%exemplarShare == 0 || l.wanted[b].Load() != 0) {
 		l.series.exemplars.offer(ctx, v, b, original)
@@ -87,7 +90,7 @@ func (l *lease) recordExponential(ctx context.Context, v float64, original *attr
 	if v-v != 0 {
 		return // neither NaN nor infinite values have a bucket; the SDK ignores them too
 	}
-	if l.extremes {
+	if l.extremes && sh.isExtreme(v) {
 		sh.extremes(v)
 	}
 	if sh.add(v) {

@@ -46,6 +46,11 @@ func (s *shard) octave(o int) *octave {
 	return s.octaves[o].Load()
 }
 
+// isExtreme reports whether v goes beyond what was seen.
+func (s *shard) isExtreme(v float64) bool {
+	return v < math.Float64frombits(s.lowest.Load()) || v > math.Float64frombits(s.highest.Load())
+}
+
 // extremes takes note of v.
 func (s *shard) extremes(v float64) {
 	for {

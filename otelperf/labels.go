@@ -35,7 +35,14 @@ func WithProfileLabels() Option {
 // and returns the context that carries it, with the labels of ctx. A nil ctx
 // has nowhere to carry it.
 func (o *Operation) enter(ctx context.Context) context.Context {
-	if !o.labelled || ctx == nil {
+	if !o.labelled {
+		return ctx
+	}
+	return o.label(ctx)
+}
+
+func (o *Operation) label(ctx context.Context) context.Context {
+	if ctx == nil {
 		return ctx
 	}
 	ctx = pprof.WithLabels(ctx, o.labels)
