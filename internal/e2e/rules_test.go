@@ -156,6 +156,87 @@ tests:
 	}
 }
 
+// TestRulesOfHangsAndSilence: calls that hang fire, too few calls change
+// nothing, and silence decides after three intervals as no_data says.
+func TestRulesOfHangsAndSilence(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	config := lab.Write(t, dir, "hang.toml", `
+[monitoring]
+interval_seconds = 60
+[baseline_targets]
+search_ms = 100
+[[baseline]]
+name = "kept"
+metric = "otelperf.operation.duration"
+match = { "otelperf.operation.name" = "index" }
+statistic = "mean"
+target = 1
+unit = "s"
+no_data = "keep"
+[[baseline]]
+name = "heard"
+metric = "process.memory.usage"
+statistic = "value"
+target = 1024
+unit = "MiB"
+no_data = "alert"
+`)
+	lab.Write(t, dir, "rules.yml", generate(t, "rules", config))
+	// search: an hour well; for 10 minutes three calls hang; well; 10 minutes slow;
+	// then so few calls that they say nothing; then none at all.
+	lab.Write(t, dir, "test.yml", `
+rule_files: [rules.yml]
+evaluation_interval: 1m
+tests:
+  - interval: 1m
+    input_series:
+      - series: 'otelperf_operation_active{job="j",instance="i",otelperf_operation_name="search"}'
+        values: '0+0x60 3+0x10 0+0x140'
+      - series: 'otelperf_operation_duration_seconds_count{job="j",instance="i",otelperf_operation_name="search"}'
+        values: '0+100x60 6000+0x10 6100+100x20 8200+100x10 9205+5x20 9305+0x60'
+      - series: 'otelperf_operation_duration_seconds_bucket{job="j",instance="i",otelperf_operation_name="search",le="0.12"}'
+        values: '0+100x60 6000+0x10 6100+100x20 8100+0x10 8105+5x20 8205+0x60'
+      - series: 'otelperf_operation_duration_seconds_bucket{job="j",instance="i",otelperf_operation_name="search",le="0.25"}'
+        values: '0+100x60 6000+0x10 6100+100x20 8200+100x10 9205+5x20 9305+0x60'
+      - series: 'otelperf_operation_duration_seconds_bucket{job="j",instance="i",otelperf_operation_name="search",le="+Inf"}'
+        values: '0+100x60 6000+0x10 6100+100x20 8200+100x10 9205+5x20 9305+0x60'
+      - series: 'otelperf_operation_duration_seconds_count{job="j",instance="i",otelperf_operation_name="index"}'
+        values: '0+100x30 3000+0x170'
+      - series: 'otelperf_operation_duration_seconds_sum{job="j",instance="i",otelperf_operation_name="index"}'
+        values: '0+200x30 6000+0x170'
+      - series: 'process_memory_usage_bytes{job="j",instance="i"}'
+        values: '100+0x30'
+    promql_expr_test:
+      - {expr: 'ALERTS{alertname="search_ms"}', eval_time: 58m}
+      - expr: count by (alertname, alertstate) (ALERTS{alertname="search_ms"})
+        eval_time: 66m
+        exp_samples: [{labels: '{alertname="search_ms", alertstate="firing"}', value: 1}]
+      - {expr: 'ALERTS{alertname="search_ms"}', eval_time: 80m}
+      # Slow: it fires, and goes on while there is too little to tell.
+      - expr: count by (alertname, alertstate) (ALERTS{alertname="search_ms"})
+        eval_time: 100m
+        exp_samples: [{labels: '{alertname="search_ms", alertstate="firing"}', value: 1}]
+      - expr: count by (alertname, alertstate) (ALERTS{alertname="search_ms"})
+        eval_time: 120m
+        exp_samples: [{labels: '{alertname="search_ms", alertstate="firing"}', value: 1}]
+      # Silence: it resolves.
+      - {expr: 'ALERTS{alertname="search_ms"}', eval_time: 135m}
+      # Where no_data is keep, nothing ever tells it that all is well.
+      - expr: count by (alertname, alertstate) (ALERTS{alertname="kept"})
+        eval_time: 190m
+        exp_samples: [{labels: '{alertname="kept", alertstate="firing"}', value: 1}]
+      # Where it is alert, silence is one.
+      - {expr: 'ALERTS{alertname="heard"}', eval_time: 30m}
+      - expr: count by (alertname, otelperf_reason) (ALERTS{alertname="heard", alertstate="firing"})
+        eval_time: 50m
+        exp_samples: [{labels: '{alertname="heard", otelperf_reason="no_data"}', value: 1}]
+`)
+	if out, err := promtool(t, dir, "test", "rules", "test.yml"); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
 // A firing is one time that an alert fired.
 type firing struct{ from, to time.Time }
 
