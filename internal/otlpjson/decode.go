@@ -39,8 +39,10 @@ func resourceMetrics(rm *metricspb.ResourceMetrics) *metricdata.ResourceMetrics 
 	for _, sm := range rm.ScopeMetrics {
 		scope := metricdata.ScopeMetrics{Scope: instrumentation.Scope{
 			Name: sm.Scope.GetName(), Version: sm.Scope.GetVersion(), SchemaURL: sm.SchemaUrl,
-			Attributes: attribute.NewSet(attributes(sm.Scope.GetAttributes())...),
 		}}
+		if kvs := attributes(sm.Scope.GetAttributes()); len(kvs) > 0 {
+			scope.Scope.Attributes = attribute.NewSet(kvs...)
+		}
 		for _, m := range sm.Metrics {
 			if data := aggregation(m); data != nil {
 				scope.Metrics = append(scope.Metrics, metricdata.Metrics{

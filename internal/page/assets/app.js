@@ -4,6 +4,7 @@ import { baselines, timed } from "./tables.js";
 import { detail } from "./detail.js";
 import { runtime } from "./runtime.js";
 import { alerts } from "./alerts.js";
+import { idle } from "./charts.js";
 
 const state = { range: 3600, selected: "", filter: "", overview: null, theme: "auto" };
 const at = (id) => document.getElementById(id);
@@ -34,7 +35,7 @@ async function refresh(whole) {
         alerts(at("alerts"), at("alerts-none"), o, get),
       ]);
     }
-    document.body.dataset.ready = "true";
+    idle().then(() => { document.body.dataset.ready = "true"; });
   } catch (e) {
     live("bad", "no answer: " + e.message);
   } finally {

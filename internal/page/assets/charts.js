@@ -41,6 +41,14 @@ export function later(place, draw) {
   queue.set(place, draw);
 }
 
+// idle is done as soon as everything is drawn.
+export function idle() {
+  return new Promise((done) => {
+    const look = () => queue.size === 0 ? done() : requestAnimationFrame(look);
+    look();
+  });
+}
+
 function work() {
   const begin = performance.now();
   try {
