@@ -37,13 +37,14 @@
 //
 // # Memory
 //
-// A series begins with about a kilobyte. Its counters, eight bytes for each
-// bucket in whole cache lines, exist once until cores get in each other's way,
-// and then up to four times for each core, at most 64 times. An exponential
-// series has 512 bytes for each power of two that was seen, at most 128 of
-// them, and one kilobyte, also once to 64 times. Series are
-// bounded by [WithCardinalityLimit] and, in number, twice that while some are
-// being forgotten.
+// A series begins with less than 1.5 KiB, and its first exemplar adds what the
+// SDK's reservoir takes, some 3.5 KiB. Its counters, eight bytes for each bucket
+// in whole cache lines, exist once until cores get in each other's way, and then
+// up to four times for each core, at most 64 times. An exponential series has
+// 512 bytes for each power of two that was seen, at most 128 of them, and one
+// kilobyte, both once to 64 times. The number of series is bounded by
+// [WithCardinalityLimit]; as many again may be there for a while that have ended
+// and are not yet forgotten.
 //
 // # Concurrency
 //

@@ -192,7 +192,7 @@ func (r report) growthTable(p printer) {
 func (r report) memoryText(p printer) {
 	p("## Memory of a series")
 	p("")
-	p("Heap for one series of 22 boundaries with exemplars, bound handle and attributes included: %.0f bytes on the SDK's own road,", r.memory.usual)
+	p("Heap for one series of 22 boundaries, bound handle and attributes included, before its first exemplar: %.0f bytes on the SDK's own road,", r.memory.usual)
 	p("%.0f bytes on the hot road; there, each further shard, made when cores collide, adds 256 bytes, and there are no", r.memory.hot)
 	p("more than four for each core and 64 in all. An exponential series has 512 bytes for each power of two that was")
 	p("seen, and 1,024, in place of a shard's counters.")
