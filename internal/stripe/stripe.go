@@ -12,9 +12,13 @@ import (
 )
 
 // Limit is the largest number of stripes: four for each core, so that two
-// goroutines seldom share one, a power of two, and no more than 64.
+// goroutines seldom share one, a power of two, and no more than 64; one where
+// there is but one core.
 var Limit = sync.OnceValue(func() int {
 	n := 1
+	if runtime.NumCPU() == 1 && runtime.GOMAXPROCS(0) == 1 {
+		return n
+	}
 	for n < 4*max(runtime.NumCPU(), runtime.GOMAXPROCS(0)) && n < 64 {
 		n *= 2
 	}
@@ -28,8 +32,9 @@ type Spread struct {
 	misses atomic.Uint32
 }
 
-// patience is how many collisions it takes to spread further.
-const patience = 16
+// patience is how many misses it takes to spread further, and enough how many
+// are worth counting.
+const patience, enough = 16, 1 << 16
 
 // Choose returns the number of the calling goroutine's stripe, less than Limit.
 // Its stack tells a goroutine from others. The answer may be another one the
@@ -44,11 +49,15 @@ func (s *Spread) Choose() int {
 	return int((at ^ state>>8) * 0x9e3779b97f4a7c15 >> 56 & state & 0xff)
 }
 
-// Missed notes that two cores met in a stripe. After some of that more stripes
-// are used, or if there are no more, others by whom: two goroutines that share a
-// stripe by chance are parted.
+// Missed notes that two goroutines met in a stripe. After some of that more
+// stripes are used, or if there are no more, others by whom, ever more seldom:
+// two goroutines that share a stripe by chance are parted.
 func (s *Spread) Missed() {
-	if s.misses.Add(1)%patience != 0 {
+	if s.misses.Load() >= enough {
+		return
+	}
+	n := s.misses.Add(1)
+	if n < patience || n&(n-1) != 0 {
 		return
 	}
 	old := s.state.Load()
@@ -96,22 +105,14 @@ func (c *Count) Enter() *Cell {
 	return cell
 }
 
-// Leave takes off the one that Enter added at cell. random is a number that
-// differs from call to call, such as a reading of the clock: by it a few calls
-// are chosen to find out whether others are at the cell at this very moment,
-// which costs more than not to know.
-func (c *Count) Leave(cell *Cell, random uint64) {
-	if random&31 != 0 {
-		cell.n.Add(-1)
-		return
-	}
-	c.probe(cell)
-}
-
-func (c *Count) probe(cell *Cell) {
-	if n := cell.n.Load(); !cell.n.CompareAndSwap(n, n-1) {
+// Leave adds n, which is -1 unless the Count holds more than one thing, at the
+// cell that Enter returned. random is a number that differs from call to call,
+// such as a reading of the clock: a few calls are chosen by it to note if they
+// were not alone at the cell. That others are in says that they may run on
+// other cores, which atomic operations themselves do not tell.
+func (c *Count) Leave(cell *Cell, n int64, random uint64) {
+	if cell.n.Add(n) != 0 && random&31 == 0 {
 		c.spread.Missed()
-		cell.n.Add(-1)
 	}
 }
 

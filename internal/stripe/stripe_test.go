@@ -28,7 +28,7 @@ func TestCount(t *testing.T) {
 	for range goroutines {
 		working.Go(func() {
 			for i := range 10000 {
-				c.Leave(c.Enter(), uint64(i))
+				c.Leave(c.Enter(), -1, uint64(i))
 			}
 		})
 	}
@@ -80,7 +80,7 @@ func BenchmarkCount(b *testing.B) {
 	b.Run("alone", func(b *testing.B) {
 		i := uint64(0)
 		for b.Loop() {
-			c.Leave(c.Enter(), i)
+			c.Leave(c.Enter(), -1, i)
 			i++
 		}
 	})
@@ -88,7 +88,7 @@ func BenchmarkCount(b *testing.B) {
 		b.RunParallel(func(pb *testing.PB) {
 			i := uint64(0)
 			for pb.Next() {
-				c.Leave(c.Enter(), i)
+				c.Leave(c.Enter(), -1, i)
 				i++
 			}
 		})
