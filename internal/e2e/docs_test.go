@@ -103,7 +103,7 @@ func (p *page) arguments(server string) []string {
 
 // service starts a service by the page's TOML, with addresses replaced, and has
 // it export twice.
-func (p *page) service(replace ...string) *service {
+func (p *page) service(replace ...string) {
 	p.t.Helper()
 	toml := strings.NewReplacer(replace...).Replace(p.blocks["toml"][0])
 	s := startService(p.t, "[monitoring]\ninterval_seconds = 0.5\n[baseline_targets]\nsearch_ms = 1000\n"+toml)
@@ -115,7 +115,6 @@ func (p *page) service(replace ...string) *service {
 		timer := time.NewTimer(600 * time.Millisecond)
 		<-timer.C
 	}
-	return s
 }
 
 // answers runs the page's queries: each has to find something.

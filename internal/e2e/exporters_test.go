@@ -141,7 +141,7 @@ func certificates(t *testing.T, dir string) {
 	write := func(name, kind string, der []byte) {
 		lab.Write(t, dir, name, string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})))
 	}
-	make := func(name string, serial int64, parent *x509.Certificate, signer *ecdsa.PrivateKey) (*x509.Certificate, *ecdsa.PrivateKey) {
+	issue := func(name string, serial int64, parent *x509.Certificate, signer *ecdsa.PrivateKey) (*x509.Certificate, *ecdsa.PrivateKey) {
 		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 		if err != nil {
 			t.Fatal(err)
@@ -173,7 +173,7 @@ func certificates(t *testing.T, dir string) {
 		}
 		return made, key
 	}
-	authority, key := make("ca", 1, nil, nil)
-	make("server", 2, authority, key)
-	make("client", 3, authority, key)
+	authority, key := issue("ca", 1, nil, nil)
+	issue("server", 2, authority, key)
+	issue("client", 3, authority, key)
 }

@@ -171,7 +171,10 @@ func (*tally) Shutdown(context.Context) error   { return nil }
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	for _, f := range faults {
-		t.Run(f.name, func(t *testing.T) { f.run(t) })
+		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
+			f.run(t)
+		})
 	}
 }
 

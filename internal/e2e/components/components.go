@@ -54,10 +54,10 @@ var recipes = map[string]recipe{
 		// The page is built with tools that are not Go; the API needs none.
 		prepare: func(dir string) error {
 			page := filepath.Join(dir, "ui", "app", "dist")
-			if err := os.MkdirAll(page, 0o755); err != nil {
+			if err := os.MkdirAll(page, 0o750); err != nil {
 				return err
 			}
-			return os.WriteFile(filepath.Join(page, "index.html"), []byte("<!doctype html><title>Alertmanager</title>"), 0o644)
+			return os.WriteFile(filepath.Join(page, "index.html"), []byte("<!doctype html><title>Alertmanager</title>"), 0o600)
 		},
 	},
 	"mimir": {
@@ -125,7 +125,7 @@ func build(ctx context.Context, name string) (string, error) {
 	if _, err := os.Stat(bin); err == nil && key != "" {
 		return bin, nil
 	}
-	if err := os.MkdirAll(Cache(), 0o755); err != nil {
+	if err := os.MkdirAll(Cache(), 0o750); err != nil {
 		return "", fmt.Errorf("components: %w", err)
 	}
 	dir := filepath.Join(root(), r.dir)
@@ -133,11 +133,11 @@ func build(ctx context.Context, name string) (string, error) {
 		if dir, err = r.copySource(ctx); err != nil {
 			return "", fmt.Errorf("components: %s: %w", name, err)
 		}
-		defer os.RemoveAll(dir)
+		defer func() { _ = os.RemoveAll(dir) }()
 	}
 	// Under another name first: a build that is cut off leaves no binary.
 	half := fmt.Sprintf("%s.part%d", bin, os.Getpid())
-	defer os.Remove(half)
+	defer func() { _ = os.Remove(half) }()
 	args := slices.Concat([]string{"build"}, r.flags, []string{"-o", half, r.pkg})
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = dir
@@ -157,13 +157,13 @@ func (r recipe) key(name string) (string, error) {
 		return "", nil
 	}
 	h := sha256.New()
-	fmt.Fprintln(h, runtime.Version(), runtime.GOOS, runtime.GOARCH, name, r.pkg, r.flags, r.source)
+	_, _ = fmt.Fprintln(h, runtime.Version(), runtime.GOOS, runtime.GOARCH, name, r.pkg, r.flags, r.source)
 	for _, in := range r.inputs {
 		data, err := os.ReadFile(filepath.Join(root(), r.dir, in))
 		if err != nil {
 			return "", err
 		}
-		fmt.Fprintf(h, "%s %d\n%s", in, len(data), data)
+		_, _ = fmt.Fprintf(h, "%s %d\n%s", in, len(data), data)
 	}
 	return fmt.Sprintf("-%x", h.Sum(nil)[:6]), nil
 }
@@ -190,7 +190,7 @@ func (r recipe) copySource(ctx context.Context) (string, error) {
 			if err != nil || !d.IsDir() && filepath.Base(path) != "go.mod" && filepath.Base(path) != "go.sum" {
 				return err
 			}
-			return os.Chmod(path, 0o755)
+			return os.Chmod(path, 0o750)
 		})
 	}
 	if err == nil && r.prepare != nil {
