@@ -45,6 +45,14 @@ bench: ## Compare with the bare call, the floor and other libraries.
 	$(GO) run -C internal/bench .
 	$(GO) test -run '^$$' -bench . ./internal/profiling ./internal/evidence
 
+.PHONY: bench-report
+bench-report: ## Write docs/PERFORMANCE.md from a run.
+	$(GO) run -C internal/bench ./report
+
+.PHONY: pictures
+pictures: ## Make the screenshots of the page in docs/images; needs Chromium.
+	$(GO) run -C internal/browsertest ./screenshots
+
 .PHONY: load
 load: ## Load real servers for 60 seconds and compare every count.
 	OTELPERF_LOAD=60s $(GO) test -C internal/compat -count=1 -run TestLoad -v -timeout 5m .

@@ -350,3 +350,36 @@ func TestSampleFilesStart(t *testing.T) {
 		})
 	}
 }
+
+func TestFileExporterWritesOTLPJSON(t *testing.T) {
+	dir := t.TempDir()
+	mon := start(t, monitor.WithInterval(time.Hour), monitor.WithConfig("c", fmt.Appendf(nil,
+		"[export]\nexporters = [\"file\"]\nfile = \"out/metrics.jsonl\"\n[output]\ndirectory = %q\n", dir)))
+	op, err := mon.Recorder().Operation("search")
+	if err != nil {
+		t.Fatal(err)
+	}
+	op.Record(t.Context(), time.Millisecond, nil)
+	flush(t, mon)
+	flush(t, mon)
+	shutdown(t, mon)
+	data, err := os.ReadFile(filepath.Join(dir, "out", "metrics.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for line := range strings.Lines(string(data)) {
+		var otlp struct {
+			ResourceMetrics []struct {
+				ScopeMetrics []struct{ Metrics []struct{ Name string } }
+			}
+		}
+		if err := json.Unmarshal([]byte(line), &otlp); err != nil || len(otlp.ResourceMetrics) != 1 {
+			t.Errorf("line %d: %v", n, err)
+		}
+		n++
+	}
+	if n < 2 || !strings.Contains(string(data), "otelperf.operation.duration") {
+		t.Errorf("%d lines, want one for each collection, with the operation", n)
+	}
+}
