@@ -31,6 +31,10 @@ func TestImportsRunOneWay(t *testing.T) {
 			[]string{module + "/otelperf", module + "/middleware", module + "/views/notify", module + "/internal/config", "go.opentelemetry.io/otel/exporters"},
 		},
 		{
+			"/hotroad", "the hot road knows the SDK, and nothing of who records or judges",
+			[]string{module + "/otelperf", module + "/middleware", module + "/views", module + "/internal/config", "go.opentelemetry.io/otel/exporters"},
+		},
+		{
 			"/views/notify", "where alerts go knows alerts only",
 			[]string{module + "/otelperf", module + "/middleware", module + "/internal/config", "go.opentelemetry.io/otel/exporters"},
 		},

@@ -164,6 +164,9 @@ func (m *Monitor) start(ctx context.Context, cfg *config.Config, s *settings) er
 		return err
 	}
 	if cfg.Monitoring.HotRoad || s.hotRoad {
+		if len(s.readers) > 0 {
+			return errors.New("monitor: the hot road cannot serve readers of WithReader, which have no producer of it: drop one of the two")
+		}
 		if m.road, err = hotroad.New(hotroad.WithView(view)); err != nil {
 			return fmt.Errorf("monitor: %w", err)
 		}

@@ -12,6 +12,7 @@ import (
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/otelperf/otelperf-go/otelperf/monitor"
@@ -287,6 +288,7 @@ func TestStartRefuses(t *testing.T) {
 		{"missing file", "no-such.toml", []monitor.Option{monitor.WithConfigFiles("no-such.toml")}},
 		{"short interval", "shorter than 100ms", []monitor.Option{monitor.WithInterval(time.Millisecond)}},
 		{"bad baseline", `"x"`, []monitor.Option{monitor.WithBaselines(views.Baseline{Name: "x", Statistic: views.Value})}},
+		{"hot road and a reader", "WithReader", []monitor.Option{monitor.WithHotRoad(), monitor.WithReader(sdkmetric.NewManualReader())}},
 		{"log file in a file", "log_file", []monitor.Option{monitor.WithConfig("c", []byte("[alerting]\nlog_file = \"/dev/null/x\"\n"))}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

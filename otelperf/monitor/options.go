@@ -128,7 +128,8 @@ func WithExporter(e sdkmetric.Exporter) Option {
 // WithReader registers a reader, such as the Prometheus exporter. It sees the
 // same metrics and views, but neither what the Processor adds nor values given
 // to [Monitor.Record], and it is not what is judged. It is shut down with the
-// Monitor. Calls add up.
+// Monitor. It goes with the SDK's own aggregation only, not with [WithHotRoad].
+// Calls add up.
 func WithReader(r sdkmetric.Reader) Option {
 	return optionFunc(func(s *settings) {
 		if r != nil {
