@@ -294,8 +294,7 @@ blocks_storage:
   bucket_store: {sync_dir: %q}
 ruler_storage: {backend: filesystem, filesystem: {dir: %q}}
 alertmanager_storage: {backend: filesystem, filesystem: {dir: %q}}
-ruler: {rule_path: %q}
-alertmanager: {data_dir: %q}
+alertmanager: {data_dir: %q, sharding_ring: {instance_addr: 127.0.0.1}}
 compactor: {data_dir: %q, sharding_ring: {kvstore: {store: memberlist}, instance_addr: 127.0.0.1}}
 distributor: {ring: {instance_addr: 127.0.0.1, kvstore: {store: memberlist}}}
 ingester: {ring: {instance_addr: 127.0.0.1, kvstore: {store: memberlist}, replication_factor: 1}}
@@ -303,11 +302,12 @@ store_gateway: {sharding_ring: {replication_factor: 1, instance_addr: 127.0.0.1}
 memberlist: {bind_addr: [127.0.0.1], bind_port: %d, advertise_addr: 127.0.0.1}
 server: {http_listen_address: 127.0.0.1, http_listen_port: %d, grpc_listen_address: 127.0.0.1, grpc_listen_port: %d}
 frontend: {address: 127.0.0.1}
-frontend_worker: {frontend_address: "127.0.0.1:%d"}
+ruler: {rule_path: %q, ring: {instance_addr: 127.0.0.1}}
 usage_stats: {enabled: false}
+limits: {out_of_order_time_window: 30m, otel_metric_suffixes_enabled: true}
 activity_tracker: {filepath: %q}
-`, store("common"), store("blocks"), store("tsdb"), store("sync"), store("rules"), store("alertmanager"), store("rulepath"),
-		store("amdata"), store("compact"), gossip, port, rpc, rpc, store("activity.log")))
+`, store("common"), store("blocks"), store("tsdb"), store("sync"), store("rules"), store("alertmanager"),
+		store("amdata"), store("compact"), gossip, port, rpc, store("rulepath"), store("activity.log")))
 	db.Process = Run(t, "mimir", dir, nil, "-config.file="+config, "-target=all")
 	Eventually(t, 2*time.Minute, func() error {
 		if !db.Running() {
