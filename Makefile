@@ -45,6 +45,16 @@ bench: ## Compare with the bare call, the floor and other libraries.
 	$(GO) run -C internal/bench .
 	$(GO) test -run '^$$' -bench . ./internal/profiling ./internal/evidence
 
+.PHONY: e2e
+e2e: ## Run against the real Collector, Prometheus, Alertmanager and VictoriaMetrics, built once into .cache.
+	$(GO) run -C internal/e2e ./build
+	$(GO) test -C internal/e2e -count=1 -parallel 6 -timeout 20m ./...
+
+.PHONY: e2e-mimir
+e2e-mimir: ## The same with Mimir, which takes long to build.
+	$(GO) run -C internal/e2e ./build mimir prometheus otelcol
+	OTELPERF_E2E_MIMIR=1 $(GO) test -C internal/e2e -count=1 -timeout 20m -run Mimir .
+
 .PHONY: bench-report
 bench-report: ## Write docs/PERFORMANCE.md from a run.
 	$(GO) run -C internal/bench ./report

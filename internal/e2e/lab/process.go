@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -169,15 +170,34 @@ func (p *Process) Resident() int64 {
 	return resident * int64(os.Getpagesize())
 }
 
-// Port returns a port of the loopback interface that is free.
+// nextPort begins at another place for each process, so that two packages under
+// test seldom try the same ports.
+var nextPort atomic.Int32
+
+func init() { nextPort.Store(10_000 + int32(os.Getpid()%200)*100) }
+
+// Port returns a port that nobody listens at and that is given out only once.
+// It is below those that the kernel takes for outgoing connections, one of
+// which could take it before the server is there.
 func Port(t testing.TB) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 10_000 {
+		port := int(nextPort.Add(1))
+		if port >= 32_000 {
+			nextPort.Store(10_000)
+			continue
+		}
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			continue
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return port
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port
+	t.Fatal("no port is free")
+	return 0
 }
 
 // Eventually waits until f has no error, and fails the test if that is not
