@@ -43,7 +43,7 @@ $(LINT):
 .PHONY: bench
 bench: ## Compare with the bare call, the floor and other libraries.
 	$(GO) run -C internal/bench .
-	$(GO) test -run '^$$' -bench . ./internal/profiling ./internal/evidence
+	$(GO) test -run '^$$' -bench . ./views ./internal/profiling ./internal/evidence
 
 .PHONY: e2e
 e2e: ## Run against the real Collector, Prometheus, Alertmanager and VictoriaMetrics, built once into .cache.
