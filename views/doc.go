@@ -35,7 +35,8 @@
 //
 // Quantiles follow Prometheus' histogram_quantile for explicit buckets, and its
 // native histograms for exponential ones (at scale 8 at the most), so that
-// PromQL over the same data agrees. They are then limited to the extremes that
+// PromQL over the same data agrees. A restart is where they part: here the
+// interval begins afresh with it, PromQL adds up what was on either side. They are then limited to the extremes that
 // are known of the interval.
 //
 // An interval with fewer measurements than MinCount says nothing. Rates, and
