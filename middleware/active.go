@@ -2,8 +2,8 @@ package middleware
 
 import (
 	"math"
-	"time"
 
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/otelperf/otelperf-go/internal/stripe"
@@ -22,26 +22,10 @@ type activeCell struct {
 	opts  []metric.ObserveOption
 }
 
-// enter counts a request as active.
-func (c *activeCell) enter() activeRequest { return activeRequest{c, c.count.Enter()} }
-
-// An activeRequest is one request that is counted as active, and where.
-type activeRequest struct {
-	of *activeCell
-	at *stripe.Cell
-}
-
-func (a activeRequest) openStream() { a.at.Add(oneStream) }
-
-// leave ends a request that took so long. It is called before the duration is
-// recorded: a collection in between sees a request that is neither active nor
-// counted, which nobody takes for one that hangs.
-func (a activeRequest) leave(stream bool, elapsed time.Duration) {
-	n := int64(-1)
-	if stream {
-		n = -1 - oneStream
-	}
-	a.of.count.Leave(a.at, n, uint64(elapsed))
+func newActiveCell(attrs ...attribute.KeyValue) *activeCell {
+	c := &activeCell{opts: []metric.ObserveOption{metric.WithAttributeSet(attribute.NewSet(attrs...))}}
+	c.count.Init()
+	return c
 }
 
 // load returns the number of active requests and the streams among them.

@@ -122,11 +122,10 @@ func (k serverActiveKey) slot() uint {
 }
 
 func (m *Middleware) newActiveCell(k serverActiveKey) *activeCell {
-	attrs := m.hosts.appendTo([]attribute.KeyValue{
+	return newActiveCell(m.hosts.appendTo([]attribute.KeyValue{
 		m.methods.attribute(k.method),
 		k.scheme.attribute(),
-	}, k.host)
-	return &activeCell{opts: []metric.ObserveOption{metric.WithAttributeSet(attribute.NewSet(attrs...))}}
+	}, k.host)...)
 }
 
 // serverKey has the attributes of a request's duration and sizes.

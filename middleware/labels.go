@@ -157,7 +157,7 @@ func AddAttributes(w http.ResponseWriter, attrs ...attribute.KeyValue) bool {
 	}
 	for rw != nil {
 		rw.addLabels(attrs)
-		rw = reach(rw.w)
+		rw = rw.below()
 	}
 	return true
 }

@@ -106,11 +106,11 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.next.ServeHTTP(w, r)
 		return
 	}
-	rw := &response{w: w, m: m, r: r}
+	rw := m.newResponse(w, r)
 	rw.begin()
 	inner := r
 	if m.bodySizes && r.Body != nil && r.Body != http.NoBody {
-		rw.body = r.Body
+		rw.rare.body = r.Body
 		r.Body = requestBody{rw}
 	}
 	if m.contextLabels {

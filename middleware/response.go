@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"sync/atomic"
 	"time"
+
+	"github.com/otelperf/otelperf-go/internal/stripe"
 )
 
 //go:generate go run ./internal/combos -o combos.go
@@ -22,24 +24,26 @@ import (
 // It has the methods that every ResponseWriter has. The types in combos.go,
 // each a struct of one pointer to a response, add the optional ones, so that a
 // handler sees exactly what the wrapped writer offers.
+//
+// Its size is most of what a request costs on the garbage collector's side, so
+// what few requests need stands apart.
 type response struct {
 	w      http.ResponseWriter
 	m      *Middleware
 	r      *http.Request
-	active activeRequest
-	body   io.ReadCloser // what requestBody reads from, nil unless sizes are recorded
+	active *stripe.Cell // where it counts as active
 	extra  atomic.Pointer[labels]
-	far    atomic.Pointer[farRoute]
+	rare   *rareState    // nil unless an option needs it
 	inner  *http.Request // what the last Route was given, nil if that was r; its context has the innermost span
 	frame  routeFrame    // of the innermost Route that is running
 	found  string        // the route that the last Route that was left found
 
 	start   time.Duration
 	written int64
-	read    atomic.Int64
 
-	status   int
 	key      serverActiveKey
+	status   uint16 // net/http has three digits
+	cut      int16  // of frame: how many segments of the path the routers outside took off
 	protocol protocol
 	atStatus fault
 	entered  bool // a Route was entered and none was left since
@@ -47,6 +51,27 @@ type response struct {
 	marked   bool // the handler said that it is a stream
 	stream   bool // it has become one, and its duration is recorded
 	failed   bool // a write ran into a timeout of the handler's or the connection's
+	lowest   bool // no writer below can be another Middleware's
+}
+
+// A rareState is what only requests of a Middleware with certain options have.
+type rareState struct {
+	body io.ReadCloser            // what requestBody reads from
+	read atomic.Int64             // bytes of it
+	far  atomic.Pointer[farRoute] // needs WithContextAttributes
+}
+
+// newResponse makes the state of one request, in one allocation.
+func (m *Middleware) newResponse(w http.ResponseWriter, r *http.Request) *response {
+	if !m.bodySizes && !m.contextLabels {
+		return &response{w: w, m: m, r: r}
+	}
+	both := &struct {
+		response
+		rareState
+	}{response: response{w: w, m: m, r: r}}
+	both.rare = &both.rareState
+	return &both.response
 }
 
 // begin notes what is known before the handler runs.
@@ -58,8 +83,8 @@ func (rw *response) begin() {
 		scheme: m.schemeOf(r),
 	}
 	rw.protocol = protocolOf(r.ProtoMajor, r.ProtoMinor)
-	rw.frame.root(r)
-	rw.active = m.active.get(rw.key, rw.key.slot()).enter()
+	rw.rootFrame()
+	rw.active = m.active.get(rw.key, rw.key.slot()).count.Enter()
 	rw.start = now()
 }
 
@@ -67,13 +92,13 @@ func (rw *response) begin() {
 // its goroutine.
 func (rw *response) finish(completed bool) {
 	elapsed := now() - rw.start
-	rw.active.leave(rw.stream, elapsed)
+	rw.leave(elapsed)
 	if rw.stream {
 		rw.dropLabels()
 		return
 	}
 	e := ending{
-		status:   rw.status,
+		status:   int(rw.status),
 		atStatus: rw.atStatus,
 		context:  ofContext(rw.r.Context()),
 		timedOut: rw.failed,
@@ -98,13 +123,24 @@ func (rw *response) isWhole() bool {
 	return declared >= 0 && rw.written >= declared && rw.status != 0 && !rw.failed
 }
 
+// leave ends the request as an active one. It is called before the duration is
+// recorded: a collection in between sees a request that is neither active nor
+// counted, which nobody takes for one that hangs.
+func (rw *response) leave(elapsed time.Duration) {
+	n := int64(-1)
+	if rw.stream {
+		n = -1 - oneStream
+	}
+	rw.active.Leave(n, uint64(elapsed))
+}
+
 // becomeStream records the request as it stands and counts it as an open stream
 // from now on.
 func (rw *response) becomeStream() {
 	elapsed := now() - rw.start
 	rw.stream = true
-	rw.active.openStream()
-	rw.record(elapsed, rw.status, faultNone)
+	rw.active.Add(oneStream)
+	rw.record(elapsed, int(rw.status), faultNone)
 }
 
 // record records the request's duration and sizes.
@@ -145,11 +181,13 @@ func (rw *response) recordSizes(ctx context.Context, s *series) {
 	if rw.r.Method == http.MethodHead {
 		written = 0
 	}
-	s.requestSize.Record(ctx, rw.read.Load(), s.opts...)
+	s.requestSize.Record(ctx, rw.rare.read.Load(), s.opts...)
 	s.responseSize.Record(ctx, written, s.opts...)
 }
 
-// self lets writers of other middleware be told from ours.
+// ours is what tells our writers from those of others.
+type ours interface{ self() *response }
+
 func (rw *response) self() *response { return rw }
 
 func (rw *response) Header() http.Header { return rw.w.Header() }
@@ -166,7 +204,7 @@ func (rw *response) WriteHeader(code int) {
 }
 
 func (rw *response) setStatus(code int) {
-	rw.status = code
+	rw.status = uint16(code)
 	if code >= 500 {
 		rw.atStatus = ofContext(rw.r.Context())
 	}

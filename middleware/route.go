@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"math"
 	"net/http"
 	"strings"
 )
@@ -49,12 +50,12 @@ func (h routeHook) serve(rw *response, w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if rw.knows(r) {
-		h.serve(reach(rw.w), w, r)
+		h.serve(rw.below(), w, r)
 		return
 	}
-	outer := rw.enterRoute(r)
-	h.serve(reach(rw.w), w, r)
-	rw.leaveRoute(outer) // not reached by a panic, which leaves the frame to be read
+	outer, cut := rw.enterRoute(r)
+	h.serve(rw.below(), w, r)
+	rw.leaveRoute(outer, cut) // not reached by a panic, which leaves the frame to be read
 }
 
 // serveFar is for a hook that is cut off from the writers, by
@@ -62,7 +63,7 @@ func (h routeHook) serve(rw *response, w http.ResponseWriter, r *http.Request) {
 // its own when the middleware records, so the middleware must not read the
 // request: what was matched is handed over whole.
 func (h routeHook) serveFar(rw *response, w http.ResponseWriter, r *http.Request) {
-	outer := rw.far.Load()
+	outer := rw.rare.far.Load()
 	f := farRoute{first: r.URL.Path, path: r.URL.Path}
 	if outer != nil {
 		f.first, f.route = outer.first, outer.route
@@ -72,12 +73,12 @@ func (h routeHook) serveFar(rw *response, w http.ResponseWriter, r *http.Request
 	if ok {
 		_, pattern := mux.Handler(r)
 		f.add(rw.m.joins, pattern)
-		rw.far.Store(&f)
+		rw.rare.far.Store(&f)
 	}
 	h.next.ServeHTTP(w, r)
-	if !ok && rw.far.Load() == outer {
+	if !ok && rw.rare.far.Load() == outer {
 		f.add(rw.m.joins, r.Pattern)
-		rw.far.Store(&f)
+		rw.rare.far.Store(&f)
 	}
 }
 
@@ -95,10 +96,18 @@ func (f *farRoute) add(joins *joinTable, pattern string) {
 	}
 }
 
+// below returns the response of another Middleware outside of rw's, or nil.
+func (rw *response) below() *response {
+	if rw.lowest {
+		return nil
+	}
+	return reach(rw.w)
+}
+
 // reach returns the nearest response of ours in a chain of writers.
 func reach(w http.ResponseWriter) *response {
 	for depth := 0; w != nil && depth < maxChain; depth++ {
-		if s, ok := w.(interface{ self() *response }); ok {
+		if s, ok := w.(ours); ok {
 			return s.self()
 		}
 		u, ok := w.(unwrapper)
@@ -119,11 +128,11 @@ type routeFrame struct {
 	path      string // the request's path before the router got it
 	base      string // the route as the routers outside know it
 	inherited string // the pattern that the request came with
-	cut       int    // how many segments of the path the routers outside took off
 }
 
-// route returns the frame's route as far as it is known now.
-func (f *routeFrame) route(joins *joinTable) string {
+// frameRoute returns the frame's route as far as it is known now.
+func (rw *response) frameRoute() string {
+	f := &rw.frame
 	pattern := f.req.Pattern
 	if pattern == "" || pattern == f.inherited {
 		return f.base
@@ -131,15 +140,16 @@ func (f *routeFrame) route(joins *joinTable) string {
 	if pattern = cutPattern(pattern); f.base == "" {
 		return pattern
 	}
-	return joins.join(f.base, f.cutOff(), pattern)
+	return rw.m.joins.join(f.base, rw.cutOff(), pattern)
 }
 
-// root makes an empty frame that of the request that the middleware got, which
+// rootFrame makes the frame that of the request that the middleware got, which
 // may have come through a router already.
-func (f *routeFrame) root(r *http.Request) {
+func (rw *response) rootFrame() {
+	r, f := rw.r, &rw.frame
 	f.req, f.path = r, r.URL.Path
 	if r.Pattern != "" {
-		f.base, f.inherited, f.cut = cutPattern(r.Pattern), r.Pattern, unknownCut
+		f.base, f.inherited, rw.cut = cutPattern(r.Pattern), r.Pattern, unknownCut
 	}
 }
 
@@ -147,13 +157,18 @@ func (f *routeFrame) root(r *http.Request) {
 // one router, outside or inside, and nobody does.
 const unknownCut = -1
 
-func (f *routeFrame) cutOff() int {
-	if f.cut == unknownCut {
-		whole, _, _ := strings.Cut(f.req.RequestURI, "?")
-		f.cut = cutSegments(whole, f.req.URL.EscapedPath())
+// cutOff returns how many segments of the path the routers outside of the frame
+// took off.
+func (rw *response) cutOff() int {
+	if rw.cut == unknownCut {
+		whole, _, _ := strings.Cut(rw.frame.req.RequestURI, "?")
+		rw.setCut(cutSegments(whole, rw.frame.req.URL.EscapedPath()))
 	}
-	return f.cut
+	return int(rw.cut)
 }
+
+// setCut sets it. No pattern has so many segments that the limit shows.
+func (rw *response) setCut(n int) { rw.cut = int16(min(n, math.MaxInt16)) }
 
 // cutSegments counts the segments that were taken off path to get rest. It is 0
 // if rest is path, or not the end of it.
@@ -186,30 +201,27 @@ func cutTo(outer, path string, cut int) int {
 }
 
 // enterRoute makes r the request to ask and returns the frame that was before.
-func (rw *response) enterRoute(r *http.Request) (outer routeFrame) {
-	outer = rw.frame
-	rw.frame = routeFrame{
-		req:       r,
-		path:      r.URL.Path,
-		base:      outer.route(rw.m.joins),
-		inherited: r.Pattern,
+func (rw *response) enterRoute(r *http.Request) (outer routeFrame, cut int16) {
+	base, cutNow := rw.frameRoute(), 0
+	if base != "" {
+		cutNow = cutTo(rw.frame.path, r.URL.Path, rw.cutOff())
 	}
-	if rw.frame.base != "" {
-		rw.frame.cut = cutTo(outer.path, r.URL.Path, outer.cutOff())
-	}
+	outer, cut = rw.frame, rw.cut
+	rw.frame = routeFrame{req: r, path: r.URL.Path, base: base, inherited: r.Pattern}
+	rw.setCut(cutNow)
 	rw.inner = r
 	rw.entered = true
-	return outer
+	return outer, cut
 }
 
 // leaveRoute keeps the route that was found, unless a Route further inside has
 // found one, and goes back to the frame before.
-func (rw *response) leaveRoute(outer routeFrame) {
+func (rw *response) leaveRoute(outer routeFrame, cut int16) {
 	if rw.entered {
 		rw.entered = false
-		rw.found = rw.frame.route(rw.m.joins)
+		rw.found = rw.frameRoute()
 	}
-	rw.frame = outer
+	rw.frame, rw.cut = outer, cut
 }
 
 // routeNow returns the route as far as it is known now, "" if it is not.
@@ -222,10 +234,13 @@ func (rw *response) routeNow() string {
 	route := rw.found
 	if route == "" || rw.entered {
 		// No Route, or one that runs still: in a stream, or ended by a panic.
-		route = rw.frame.route(rw.m.joins)
+		route = rw.frameRoute()
 	}
-	if far := rw.far.Load(); far != nil && far.route != "" {
-		return rw.m.joins.join(route, cutTo(rw.frame.path, far.first, rw.frame.cutOff()), far.route)
+	if rw.rare == nil {
+		return route
+	}
+	if far := rw.rare.far.Load(); far != nil && far.route != "" {
+		return rw.m.joins.join(route, cutTo(rw.frame.path, far.first, rw.cutOff()), far.route)
 	}
 	return route
 }

@@ -53,6 +53,16 @@ type shapeCache [4]atomic.Pointer[typeShape]
 type typeShape struct {
 	typ reflect.Type
 	shape
+	lowest bool // not a writer of ours, nor one around another writer
+}
+
+func typeShapeOf(w http.ResponseWriter) *typeShape {
+	s := &typeShape{typ: reflect.TypeOf(w), shape: shapeOf(w), lowest: true}
+	switch w.(type) {
+	case unwrapper, ours:
+		s.lowest = false
+	}
+	return s
 }
 
 // wrap returns rw with the optional interfaces of w.
@@ -61,18 +71,15 @@ func (c *shapeCache) wrap(w http.ResponseWriter, rw *response) http.ResponseWrit
 	for i := range c {
 		known := c[i].Load()
 		if known == nil {
-			return c.learn(i, t, shapeOf(w)).wrap(rw)
+			// Where another goroutine was faster the next request finds the
+			// next place.
+			known = typeShapeOf(w)
+			c[i].CompareAndSwap(nil, known)
+		} else if known.typ != t {
+			continue
 		}
-		if known.typ == t {
-			return known.wrap(rw)
-		}
+		rw.lowest = known.lowest
+		return known.wrap(rw)
 	}
 	return shapeOf(w).wrap(rw)
-}
-
-// learn remembers a shape. Where another goroutine was faster the next request
-// finds the next place.
-func (c *shapeCache) learn(i int, t reflect.Type, s shape) shape {
-	c[i].CompareAndSwap(nil, &typeShape{t, s})
-	return s
 }

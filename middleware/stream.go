@@ -28,7 +28,7 @@ func Stream(w http.ResponseWriter) bool {
 		if rw.status != 0 && !rw.stream {
 			rw.becomeStream()
 		}
-		rw = reach(rw.w)
+		rw = rw.below()
 	}
 	return true
 }
@@ -74,11 +74,11 @@ func isTimeout(err error) bool {
 type requestBody struct{ rw *response }
 
 func (b requestBody) Read(p []byte) (int, error) {
-	n, err := b.rw.body.Read(p)
-	b.rw.read.Add(int64(n))
+	n, err := b.rw.rare.body.Read(p)
+	b.rw.rare.read.Add(int64(n))
 	return n, err
 }
 
-func (b requestBody) Close() error { return b.rw.body.Close() }
+func (b requestBody) Close() error { return b.rw.rare.body.Close() }
 
 var _ io.ReadCloser = requestBody{}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/metric/noop"
+
+	"github.com/otelperf/otelperf-go/internal/stripe"
 )
 
 // A Transport measures the requests of an HTTP client. It is an
@@ -142,7 +144,7 @@ func panicFault() fault {
 type call struct {
 	t        *Transport
 	req      *http.Request
-	active   activeRequest
+	active   *stripe.Cell // where it counts as active
 	host     *host
 	sent     *countedBody // nil where the request says its size
 	template string
@@ -163,7 +165,7 @@ func (t *Transport) begin(req *http.Request) call {
 		c.template = t.admit(t.template(req))
 	}
 	k := clientActiveKey{c.host, c.method, c.template}
-	c.active = t.active.get(k, k.slot()).enter()
+	c.active = t.active.get(k, k.slot()).count.Enter()
 	c.start = now()
 	return c
 }
@@ -179,7 +181,7 @@ func (c *call) statusFault() fault {
 // end records the duration, and the size of what was sent.
 func (c *call) end(f fault) *series {
 	elapsed := now() - c.start
-	c.active.leave(false, elapsed)
+	c.active.Leave(-1, uint64(elapsed)) // before the duration, as response.leave says
 	s := c.t.seriesOf(clientKey{
 		host:     c.host,
 		template: c.template,

@@ -106,7 +106,7 @@ func (t *Transport) newActiveCell(k clientActiveKey) *activeCell {
 	if k.template != "" {
 		attrs = append(attrs, semconv.URLTemplate(k.template))
 	}
-	return &activeCell{opts: []metric.ObserveOption{metric.WithAttributeSet(attribute.NewSet(attrs...))}}
+	return newActiveCell(attrs...)
 }
 
 // clientKey has the attributes of a request's duration and sizes.

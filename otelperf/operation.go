@@ -60,7 +60,7 @@ func (o *Operation) begin(ctx context.Context) begun {
 func (o *Operation) finish(ctx context.Context, b begun, returned bool, err error) {
 	o.leave(ctx)
 	if b.at == unmeasured {
-		o.active.Leave(b.cell, -1, 1)
+		b.cell.Leave(-1, 1)
 		return
 	}
 	elapsed := now() - b.at
@@ -78,7 +78,7 @@ func (o *Operation) finish(ctx context.Context, b begun, returned bool, err erro
 // duration the next time. The other way around, one call would be seen both
 // completed and still running, which is what a hang looks like.
 func (o *Operation) done(ctx context.Context, d time.Duration, cell *stripe.Cell, s *series) {
-	o.active.Leave(cell, -1, uint64(d))
+	cell.Leave(-1, uint64(d))
 	s.histogram.Record(ctx, seconds(clamp(d)), s.options...)
 }
 

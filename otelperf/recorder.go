@@ -110,6 +110,7 @@ func (r *Recorder) Operation(name string, attrs ...attribute.KeyValue) (*Operati
 		return nil, fmt.Errorf("otelperf: operation %s is one too many: a Recorder holds %d", quote(name), maxOperations)
 	}
 	op := &Operation{attrs: set}
+	op.active.Init()
 	if r.on && !r.without[name] {
 		op.on = true
 		op.duration = r.instruments.duration

@@ -79,8 +79,9 @@ func (s *Spread) Forgive() {
 
 // A Count goes up and down. What enters at a cell leaves there too, so that no
 // cell ever falls below zero and a sum taken meanwhile never misses what is in.
-// The zero value is ready for use, and must not be copied after that. It takes
-// three cache lines; another for each stripe comes with contention.
+// The zero value counts in one place; Init lets it spread. It must not be copied
+// after its first use. It takes three cache lines; another for each stripe comes
+// with contention.
 type Count struct {
 	_      [64]byte
 	first  Cell
@@ -91,9 +92,13 @@ type Count struct {
 
 // A Cell is a share of a Count.
 type Cell struct {
-	n atomic.Int64
-	_ [56]byte
+	n  atomic.Int64
+	of *Spread // nil: it does not spread
+	_  [48]byte
 }
+
+// Init lets c spread. It must not be called while c is in use.
+func (c *Count) Init() { c.first.of = &c.spread }
 
 // Enter adds one and returns the cell to leave by.
 func (c *Count) Enter() *Cell {
@@ -110,9 +115,9 @@ func (c *Count) Enter() *Cell {
 // such as a reading of the clock: a few calls are chosen by it to note if they
 // were not alone at the cell. That others are in says that they may run on
 // other cores, which atomic operations themselves do not tell.
-func (c *Count) Leave(cell *Cell, n int64, random uint64) {
-	if cell.n.Add(n) != 0 && random&31 == 0 {
-		c.spread.Missed()
+func (c *Cell) Leave(n int64, random uint64) {
+	if c.n.Add(n) != 0 && random&31 == 0 && c.of != nil {
+		c.of.Missed()
 	}
 }
 
@@ -121,6 +126,9 @@ func (c *Count) cell(i int) *Cell {
 	cells := c.cells.Load()
 	if cells == nil {
 		made := make([]Cell, Limit())
+		for i := range made {
+			made[i].of = &c.spread
+		}
 		c.cells.CompareAndSwap(nil, &made)
 		cells = c.cells.Load()
 	}

@@ -13,6 +13,7 @@ import (
 func TestCount(t *testing.T) {
 	t.Parallel()
 	var c stripe.Count
+	c.Init()
 	stay := c.Enter() // is in all the time
 	const goroutines = 16
 	var done atomic.Bool
@@ -28,7 +29,7 @@ func TestCount(t *testing.T) {
 	for range goroutines {
 		working.Go(func() {
 			for i := range 10000 {
-				c.Leave(c.Enter(), -1, uint64(i))
+				c.Enter().Leave(-1, uint64(i))
 			}
 		})
 	}
@@ -77,10 +78,11 @@ func TestSpread(t *testing.T) {
 
 func BenchmarkCount(b *testing.B) {
 	var c stripe.Count
+	c.Init()
 	b.Run("alone", func(b *testing.B) {
 		i := uint64(0)
 		for b.Loop() {
-			c.Leave(c.Enter(), -1, i)
+			c.Enter().Leave(-1, i)
 			i++
 		}
 	})
@@ -88,7 +90,7 @@ func BenchmarkCount(b *testing.B) {
 		b.RunParallel(func(pb *testing.PB) {
 			i := uint64(0)
 			for pb.Next() {
-				c.Leave(c.Enter(), -1, i)
+				c.Enter().Leave(-1, i)
 				i++
 			}
 		})

@@ -84,6 +84,7 @@ func measureParts(rounds int) (p parts, err error) {
 		return p, err
 	}
 	var count stripe.Count
+	count.Init()
 	var number paddedNumber
 	one := func() { _ = op.Do(ctx, nothing) }
 	times := func(f func()) func() {
@@ -104,7 +105,7 @@ func measureParts(rounds int) (p parts, err error) {
 			start := time.Since(epoch)
 			runtime.KeepAlive(time.Since(epoch) - start)
 		})},
-		{&p.active, calls, times(func() { count.Leave(count.Enter(), -1, 7) })},
+		{&p.active, calls, times(func() { count.Enter().Leave(-1, 7) })},
 		{&p.record, calls, times(func() { explicit.Record(ctx, 0.0003) })},
 		{&p.exponential, calls, times(func() { exponential.Record(ctx, 0.0003) })},
 		{&p.recordOnly, calls, times(func() { op.Record(ctx, 300*time.Microsecond, nil) })},
