@@ -130,8 +130,10 @@ func (p protocol) appendTo(attrs []attribute.KeyValue) []attribute.KeyValue {
 // "GET example.com/users/{id}" has the route "/users/{id}". Neither of them can
 // contain a slash. A pattern without one is no route.
 func cutPattern(pattern string) string {
-	if i := strings.IndexByte(pattern, '/'); i >= 0 {
-		return pattern[i:]
+	for i := range len(pattern) { // the slash is near: faster than a call that looks for it
+		if pattern[i] == '/' {
+			return pattern[i:]
+		}
 	}
 	return ""
 }

@@ -106,8 +106,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.next.ServeHTTP(w, r)
 		return
 	}
-	rw := m.newResponse(w, r)
-	rw.begin()
+	rw := m.begin(w, r)
 	inner := r
 	if m.bodySizes && r.Body != nil && r.Body != http.NoBody {
 		rw.rare.body = r.Body

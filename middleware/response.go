@@ -61,31 +61,37 @@ type rareState struct {
 	far  atomic.Pointer[farRoute] // needs WithContextAttributes
 }
 
-// newResponse makes the state of one request, in one allocation.
-func (m *Middleware) newResponse(w http.ResponseWriter, r *http.Request) *response {
+// newResponse returns an empty response, in one allocation.
+func (m *Middleware) newResponse() *response {
 	if !m.bodySizes && !m.contextLabels {
-		return &response{w: w, m: m, r: r}
+		return new(response)
 	}
-	both := &struct {
+	both := new(struct {
 		response
 		rareState
-	}{response: response{w: w, m: m, r: r}}
+	})
 	both.rare = &both.rareState
 	return &both.response
 }
 
-// begin notes what is known before the handler runs.
-func (rw *response) begin() {
-	m, r := rw.m, rw.r
-	rw.key = serverActiveKey{
-		host:   m.hosts.number(r.Host),
-		method: m.methods.number(r.Method),
-		scheme: m.schemeOf(r),
+// begin makes the state of a request of what is known before the handler runs.
+func (m *Middleware) begin(w http.ResponseWriter, r *http.Request) *response {
+	key := serverActiveKey{method: m.methods.number(r.Method), scheme: m.schemeOf(r)}
+	if len(m.hosts.names) > 0 {
+		key.host = m.hosts.number(r.Host)
 	}
+	cell := m.active.get(key, key.slot()).count.Enter()
+	rw := m.newResponse()
+	rw.w, rw.m, rw.r = w, m, r
+	rw.active = cell
+	rw.frame.req, rw.frame.path = r, r.URL.Path
+	rw.key = key
 	rw.protocol = protocolOf(r.ProtoMajor, r.ProtoMinor)
-	rw.rootFrame()
-	rw.active = m.active.get(rw.key, rw.key.slot()).count.Enter()
+	if r.Pattern != "" {
+		rw.inherit()
+	}
 	rw.start = now()
+	return rw
 }
 
 // finish ends the request. completed is false if the handler panicked or ended

@@ -45,12 +45,11 @@ func (h routeHook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // serve tells rw, and the responses of other Middlewares below it, about r.
 func (h routeHook) serve(rw *response, w http.ResponseWriter, r *http.Request) {
+	for rw != nil && rw.knows(r) {
+		rw = rw.below()
+	}
 	if rw == nil {
 		h.next.ServeHTTP(w, r)
-		return
-	}
-	if rw.knows(r) {
-		h.serve(rw.below(), w, r)
 		return
 	}
 	outer, cut := rw.enterRoute(r)
@@ -143,14 +142,9 @@ func (rw *response) frameRoute() string {
 	return rw.m.joins.join(f.base, rw.cutOff(), pattern)
 }
 
-// rootFrame makes the frame that of the request that the middleware got, which
-// may have come through a router already.
-func (rw *response) rootFrame() {
-	r, f := rw.r, &rw.frame
-	f.req, f.path = r, r.URL.Path
-	if r.Pattern != "" {
-		f.base, f.inherited, rw.cut = cutPattern(r.Pattern), r.Pattern, unknownCut
-	}
+// inherit notes what the routers outside of the middleware have matched.
+func (rw *response) inherit() {
+	rw.frame.base, rw.frame.inherited, rw.cut = cutPattern(rw.r.Pattern), rw.r.Pattern, unknownCut
 }
 
 // unknownCut is the cut of a root frame until somebody asks for it: most have
