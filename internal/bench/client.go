@@ -66,6 +66,10 @@ func clientComparisons() []comparison {
 	bodyEnd := ourClient(middleware.WithBodyEnd())
 	return []comparison{
 		clientComparison("client-serial", ourClient(), throughCanned(false)),
+		clientComparison("client-serial-1cpu", ourClient(), func(wrap func(http.RoundTripper) http.RoundTripper) (func(*testing.B), func()) {
+			run, cleanup := throughCanned(false)(wrap)
+			return onCPUs(1, run), cleanup
+		}),
 		clientComparison("client-parallel", ourClient(), throughCanned(true)),
 		clientComparison("client-loopback-serial", ourClient(), throughLoopback(false)),
 		clientComparison("client-loopback-parallel", ourClient(), throughLoopback(true)),

@@ -185,8 +185,7 @@ func operationComparisons() (out []comparison) {
 // timed runs the call on that many CPUs.
 func timed(f call, keys, cpus int, parallel bool) func(*testing.B) {
 	ctx := context.Background()
-	return func(b *testing.B) {
-		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(cpus))
+	return onCPUs(cpus, func(b *testing.B) {
 		if !parallel {
 			for b.Loop() {
 				f(ctx, 0)
@@ -202,7 +201,7 @@ func timed(f call, keys, cpus int, parallel bool) func(*testing.B) {
 				}
 			}
 		})
-	}
+	})
 }
 
 // hotServerComparisons are those of serverComparisons, on the hot road.
@@ -214,6 +213,7 @@ func hotServerComparisons() []comparison {
 	}
 	return []comparison{
 		serverComparison("server-hot-serial", ours, serially),
+		serverComparison("server-hot-serial-1cpu", ours, onOneCPU(serially)),
 		serverComparison("server-hot-parallel", ours, inParallel),
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"runtime"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -89,6 +90,7 @@ func serverComparisons() []comparison {
 	withSizes := ourServer(middleware.WithBodySizes())
 	return []comparison{
 		serverComparison("server-serial", ourServer(), serially),
+		serverComparison("server-serial-1cpu", ourServer(), onOneCPU(serially)),
 		serverComparison("server-parallel", ourServer(), inParallel),
 		// The three histograms that otelhttp records, and the active requests.
 		serverComparison("server-sizes-serial", withSizes, serially),
@@ -121,6 +123,21 @@ func serially(h http.Handler) (func(*testing.B), func()) {
 			h.ServeHTTP(w, r)
 		}
 	}, nil
+}
+
+// onOneCPU lets no other CPU do the garbage collector's share of the work.
+func onOneCPU(drive driver) driver {
+	return func(h http.Handler) (func(*testing.B), func()) {
+		run, cleanup := drive(h)
+		return onCPUs(1, run), cleanup
+	}
+}
+
+func onCPUs(n int, run func(*testing.B)) func(*testing.B) {
+	return func(b *testing.B) {
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(n))
+		run(b)
+	}
 }
 
 func inParallel(h http.Handler) (func(*testing.B), func()) {
