@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -30,6 +32,9 @@ func ourClient(opts ...middleware.Option) func(http.RoundTripper) http.RoundTrip
 
 var clientPeers = []client{
 	{"bare", func(base http.RoundTripper) http.RoundTripper { return base }},
+	{"floor", func(base http.RoundTripper) http.RoundTripper {
+		return timedTransport{base, sixAttributes("http.client.request.duration")}
+	}},
 	{"otelhttp", func(base http.RoundTripper) http.RoundTripper {
 		return otelhttp.NewTransport(base,
 			otelhttp.WithTracerProvider(tracenoop.NewTracerProvider()),
@@ -42,6 +47,19 @@ var clientPeers = []client{
 		active := prometheus.NewGauge(prometheus.GaugeOpts{Name: "http_client_requests_in_flight"})
 		return promhttp.InstrumentRoundTripperInFlight(active, promhttp.InstrumentRoundTripperDuration(durations, base))
 	}},
+}
+
+// A timedTransport records how long requests take, and no more.
+type timedTransport struct {
+	base   http.RoundTripper
+	record func(context.Context, time.Duration)
+}
+
+func (t timedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	start := time.Since(clockEpoch)
+	resp, err := t.base.RoundTrip(r)
+	t.record(r.Context(), time.Since(clockEpoch)-start)
+	return resp, err
 }
 
 // canned answers every request with the same response.
