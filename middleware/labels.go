@@ -83,7 +83,18 @@ func compareKeys(a, b attribute.KeyValue) int {
 	return strings.Compare(string(a.Key), string(b.Key))
 }
 
-func (l *labels) copy() []attribute.KeyValue { return slices.Clone(l.list[:l.n]) }
+// copy returns the attributes for a series, which is kept for good: with strings
+// of its own, because theirs may be parts of a request.
+func (l *labels) copy() []attribute.KeyValue {
+	attrs := slices.Clone(l.list[:l.n])
+	for i, kv := range attrs {
+		attrs[i].Key = attribute.Key(strings.Clone(string(kv.Key)))
+		if kv.Value.Type() == attribute.STRING {
+			attrs[i].Value = attribute.StringValue(strings.Clone(kv.Value.AsString()))
+		}
+	}
+	return attrs
+}
 
 func (l *labels) equal(attrs []attribute.KeyValue) bool {
 	return slices.EqualFunc(l.list[:l.n], attrs, func(a, b attribute.KeyValue) bool {

@@ -5,7 +5,9 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"runtime"
 	"strconv"
+	"strings"
 	"testing"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -173,4 +175,135 @@ func FuzzClient(f *testing.F) {
 			t.Error(s)
 		}
 	})
+}
+
+// TestLongValues has a client, and a server, that make routes, templates and hosts
+// out of what is as long as a header may be. None of it may become an attribute,
+// and none may be kept.
+func TestLongValues(t *testing.T) {
+	junk := func(i int) string { return strconv.Itoa(i) + strings.Repeat("x", 1<<20) }
+	for name, c := range map[string]struct {
+		request func(m *meter) func(i int)
+		metric  string
+		dropped string
+		series  int
+	}{
+		"route": {func(m *meter) func(int) {
+			h := m.server(middleware.WithRoute(func(r *http.Request) string { return r.URL.Path })).Handler(http.HandlerFunc(nothing))
+			return func(i int) {
+				r := maliciousRequest(0)
+				r.URL.Path = junk(i)
+				h.ServeHTTP(discard{make(http.Header)}, r)
+			}
+		}, "http.server.request.duration", "otelperf.http.server.routes.dropped", 1},
+		"attribute": {func(m *meter) func(int) {
+			h := m.server(middleware.WithAttributes(func(r *http.Request) []attribute.KeyValue {
+				return []attribute.KeyValue{
+					attribute.String("agent", r.UserAgent()),
+					attribute.Bool(r.UserAgent(), true),
+				}
+			})).Handler(http.HandlerFunc(nothing))
+			return func(i int) {
+				r := maliciousRequest(0)
+				r.Header.Set("User-Agent", junk(i))
+				h.ServeHTTP(discard{make(http.Header)}, r)
+			}
+		}, "http.server.request.duration", "otelperf.http.server.attributes.dropped", 1},
+		"template": {func(m *meter) func(int) {
+			tr := m.transport(answer(200, http.NoBody), middleware.WithURLTemplate(func(r *http.Request) string { return r.URL.Path }))
+			return func(i int) {
+				send(t, tr, &url.URL{Scheme: "http", Host: "a", Path: junk(i)})
+			}
+		}, "http.client.request.duration", "otelperf.http.client.templates.dropped", 1},
+		"host": {func(m *meter) func(int) {
+			tr := m.transport(answer(200, http.NoBody))
+			return func(i int) {
+				send(t, tr, &url.URL{Scheme: "http", Host: junk(i)})
+			}
+		}, "http.client.request.duration", "otelperf.http.client.hosts.dropped", 1},
+		"host written at length": {func(m *meter) func(int) {
+			tr := m.transport(answer(200, http.NoBody))
+			return func(i int) {
+				send(t, tr, &url.URL{Scheme: "http", Host: "a:" + strings.Repeat("0", 1<<20+i) + "80"})
+				send(t, tr, &url.URL{Scheme: strings.Repeat("s", 1<<20+i), Host: "a"})
+			}
+		}, "http.client.request.duration", "", 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := unlimited(t)
+			do := c.request(m)
+			const requests = 50
+			before := heap()
+			for i := range requests {
+				do(i)
+			}
+			if kept := heap() - before; kept > 10<<20 {
+				t.Errorf("%d MiB of %d requests of a MiB are kept", kept>>20, requests)
+			}
+			samples := m.samples(c.metric)
+			if len(samples) != c.series {
+				t.Errorf("%d series, want %d", len(samples), c.series)
+			}
+			for _, s := range samples {
+				if len(s.attrs) > 500 {
+					t.Errorf("attributes of %d bytes", len(s.attrs))
+				}
+			}
+			if c.dropped == "" {
+				return
+			}
+			if got := m.samples(c.dropped); len(got) != 1 || got[0].n < requests {
+				t.Errorf("%s: %v, want at least %d", c.dropped, got, requests)
+			}
+		})
+	}
+}
+
+// TestKeptStringsAreCopies uses parts of long strings as values that are kept.
+func TestKeptStringsAreCopies(t *testing.T) {
+	m := newMeter(t)
+	part := func(i int) string {
+		s := strconv.Itoa(i+100) + strings.Repeat("x", 1<<20)
+		return s[:3]
+	}
+	h := m.server(
+		middleware.WithRoute(func(r *http.Request) string { return r.URL.Path }),
+		middleware.WithAttributes(func(r *http.Request) []attribute.KeyValue {
+			return []attribute.KeyValue{attribute.String(r.Host, r.UserAgent())}
+		})).Handler(http.HandlerFunc(nothing))
+	tr := m.transport(answer(200, http.NoBody), middleware.WithURLTemplate(func(r *http.Request) string { return r.URL.Path }))
+	before := heap()
+	for i := range 50 {
+		r := maliciousRequest(0)
+		r.URL.Path, r.Host = part(i), part(i)
+		r.Header["User-Agent"] = []string{part(i)}
+		h.ServeHTTP(discard{make(http.Header)}, r)
+		send(t, tr, &url.URL{Scheme: "http", Host: part(i), Path: part(i)})
+	}
+	if kept := heap() - before; kept > 10<<20 {
+		t.Errorf("%d MiB are kept of what had parts of 3 bytes in use", kept>>20)
+	}
+	for _, name := range []string{"http.server.request.duration", "http.client.request.duration"} {
+		if got := len(m.samples(name)); got != 50 {
+			t.Errorf("%d series of %s, want 50", got, name)
+		}
+	}
+}
+
+// heap returns how much memory is in use.
+func heap() int64 {
+	var s runtime.MemStats
+	runtime.GC()
+	runtime.GC() // what pools held is free after the second
+	runtime.ReadMemStats(&s)
+	return int64(s.HeapAlloc)
+}
+
+func send(t testing.TB, rt http.RoundTripper, u *url.URL) {
+	t.Helper()
+	resp, err := rt.RoundTrip(&http.Request{Method: http.MethodGet, URL: u, Header: make(http.Header)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
 }

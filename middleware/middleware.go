@@ -148,9 +148,13 @@ func (m *Middleware) seriesOf(k serverKey, rw *response) *series {
 // newSeriesOf is seriesOf for a key that was not seen before, or that has no
 // room.
 func (m *Middleware) newSeriesOf(k serverKey, l *labels) *series {
-	if k.route != "" && !m.routes.admit(k.route) {
-		m.dropped.routes.Add(1)
-		k.route = other
+	if k.route != "" {
+		kept, ok := m.routes.admit(k.route)
+		if !ok {
+			m.dropped.routes.Add(1)
+			kept = other
+		}
+		k.route = kept
 	}
 	var s *series
 	if l == nil {

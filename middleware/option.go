@@ -204,8 +204,8 @@ func WithServerAddresses(names ...string) Option {
 }
 
 // WithRouteLimit sets how many different values http.route (or url.template)
-// may have, 1 to 10000. Those past it are recorded as _OTHER. The default is
-// 500.
+// may have, 1 to 10000. Those past it, and those of more than 512 bytes, are
+// recorded as _OTHER. The default is 500.
 func WithRouteLimit(n int) Option {
 	return func(c *config) { c.limit(&c.routeLimit, "WithRouteLimit", n, 10_000) }
 }
@@ -218,9 +218,9 @@ func WithSeriesLimit(n int) Option {
 }
 
 // WithHostLimit sets how many different pairs of server.address and server.port
-// a client's metrics may have, 1 to 10000. Requests to further hosts are
-// recorded with the address _OTHER and the port 0. The default is 100. For
-// [NewTransport].
+// a client's metrics may have, 1 to 10000. Requests to further hosts, and to
+// names of more than 255 bytes, are recorded with the address _OTHER and the port
+// 0. The default is 100. For [NewTransport].
 func WithHostLimit(n int) Option {
 	return func(c *config) {
 		c.only(clientSide, "WithHostLimit")

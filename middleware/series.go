@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"time"
 
@@ -162,17 +163,28 @@ func (t *seriesTable[K]) addLabelled(k K, l *labels) *series {
 	return s.series
 }
 
-// A nameTable admits the first limit different names and no others.
+// maxName bounds the length of a route or a template, in bytes.
+const maxName = 512
+
+// A nameTable admits the first limit different names that are not too long, and
+// no others.
 type nameTable struct {
-	names table[string, struct{}]
+	names table[string, string]
 	limit int
 }
 
 func newNameTable(limit int) *nameTable { return &nameTable{limit: limit} }
 
-// admit says whether name is one of the names, and makes it one if there is
-// room.
-func (t *nameTable) admit(name string) bool {
-	_, ok := t.names.add(name, t.limit, func() struct{} { return struct{}{} })
-	return ok
+// admit returns name and whether it is one of the names, and makes it one if there
+// is room. The name that it returns is the table's own: the one that was given may
+// be a part of a request, all of which would be kept with it.
+func (t *nameTable) admit(name string) (string, bool) {
+	if len(name) > maxName {
+		return "", false
+	}
+	if kept, ok := t.names.lookup(name); ok {
+		return kept, true
+	}
+	name = strings.Clone(name)
+	return t.names.add(name, t.limit, func() string { return name })
 }

@@ -210,11 +210,15 @@ func (c *call) requestSize() int64 {
 
 // admit returns the template, or _OTHER if it is over the limit.
 func (t *Transport) admit(template string) string {
-	if template == "" || t.templates.admit(template) {
-		return template
+	if template == "" {
+		return ""
 	}
-	t.dropped.routes.Add(1)
-	return other
+	kept, ok := t.templates.admit(template)
+	if !ok {
+		t.dropped.routes.Add(1)
+		return other
+	}
+	return kept
 }
 
 // seriesOf returns the series that a request with key k is recorded in.

@@ -55,8 +55,12 @@ func (t *hostTable) add(k hostKey, u *url.URL) *host {
 	if h == t.other {
 		return h
 	}
-	// There are many ways to write the same host; not all are remembered. The
-	// key may be a part of a long string that nobody else needs.
+	// There are many ways to write the same host; not all are remembered, and none
+	// with a port of a thousand zeros.
+	if len(k.scheme)+len(k.host) > 2*maxHost {
+		return h
+	}
+	// The key may be a part of a long string that nobody else needs.
 	k = hostKey{strings.Clone(k.scheme), strings.Clone(k.host)}
 	t.known.add(k, 4*t.limit, func() *host { return h })
 	return h
@@ -65,6 +69,10 @@ func (t *hostTable) add(k hostKey, u *url.URL) *host {
 // intern returns the one pointer for a host, or that of all others.
 func (t *hostTable) intern(h host) *host {
 	if h.address == "" {
+		return t.other
+	}
+	if len(h.address) > maxHost {
+		t.dropped.Add(1)
 		return t.other
 	}
 	t.mu.Lock()
@@ -76,10 +84,15 @@ func (t *hostTable) intern(h host) *host {
 		t.dropped.Add(1)
 		return t.other
 	}
-	p := &host{address: strings.Clone(h.address), port: h.port, number: uint(len(t.hosts) + 1)}
+	h.address = strings.Clone(h.address)
+	p := &host{address: h.address, port: h.port, number: uint(len(t.hosts) + 1)}
 	t.hosts[h] = p
 	return p
 }
+
+// maxHost bounds the length of server.address, in bytes: a DNS name has at most
+// 253, and an IPv6 address with a zone is shorter.
+const maxHost = 255
 
 func parseHost(u *url.URL) host {
 	h := host{address: strings.ToLower(u.Hostname())}
