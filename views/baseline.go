@@ -216,8 +216,10 @@ func (b Baseline) Excess(v float64) (excess float64, ok bool) {
 	return v/b.Target - 1, true
 }
 
-// minCount resolves the default.
-func (b Baseline) minCount() uint64 {
+// Needed returns how many measurements an interval needs to count: MinCount, or
+// the default of the statistic. It is 0 for a rate, as an interval with nothing
+// in it has one.
+func (b Baseline) Needed() uint64 {
 	if b.MinCount > 0 {
 		return b.MinCount
 	}

@@ -119,3 +119,39 @@ func TestShownUnits(t *testing.T) {
 		}
 	}
 }
+
+// TestFactor: the table that rule generators use is the one that judges.
+func TestFactor(t *testing.T) {
+	for _, tt := range []struct {
+		stat         views.Statistic
+		unit, metric string
+		want         float64
+	}{
+		{views.P95, "ms", "s", 1000}, {views.P95, "", "s", 1}, {views.Value, "MiB", "By", 1.0 / (1 << 20)},
+		{views.ErrorRatio, "%", "s", 100}, {views.Rate, "1/s", "s", 1}, {views.Rate, "MiB/s", "By", 1.0 / (1 << 20)},
+		{views.Value, "{item}", "s", 1}, {views.Value, "1", "{item}", 1},
+	} {
+		b := views.Baseline{Name: "b", Metric: "m", Statistic: tt.stat, Unit: tt.unit}
+		if got, err := b.Factor(tt.metric); got != tt.want || err != nil {
+			t.Errorf("%s in %q of a metric in %q: got %v, %v, want %v", tt.stat, tt.unit, tt.metric, got, err, tt.want)
+		}
+	}
+	_, err := views.Baseline{Name: "b", Metric: "m", Statistic: views.P95, Unit: "MiB"}.Factor("s")
+	if want := `views: baseline "b": the unit "MiB" does not fit p95 of m, which is in "s"`; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+func TestNeeded(t *testing.T) {
+	for stat, want := range map[views.Statistic]uint64{
+		views.Mean: 20, views.P50: 20, views.P95: 20, "p95.1": 100, views.P99: 100, "p99.1": 1000, views.P999: 1000,
+		views.ErrorRatio: 20, views.Max: 1, views.Value: 1, views.Rate: 0,
+	} {
+		if got := (views.Baseline{Statistic: stat}).Needed(); got != want {
+			t.Errorf("%s: got %d, want %d", stat, got, want)
+		}
+		if got := (views.Baseline{Statistic: stat, MinCount: 7}).Needed(); got != 7 {
+			t.Errorf("%s with MinCount: got %d, want 7", stat, got)
+		}
+	}
+}

@@ -99,7 +99,7 @@ func newRule(b Baseline) *rule {
 	return &rule{
 		Baseline:  b,
 		quantile:  q,
-		needed:    b.minCount(),
+		needed:    b.Needed(),
 		factor:    1,
 		threshold: math.NaN(),
 		clear:     math.NaN(),

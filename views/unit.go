@@ -57,8 +57,18 @@ func unitFactor(u string) (float64, error) {
 	return 0, fmt.Errorf("unknown unit %q: want one of %s", u, strings.Join(known, ", "))
 }
 
-// factor returns how many of b.Unit make one of the unit that b's statistic
-// has over a metric recorded in metricUnit.
+// Factor returns how many of b.Unit make one of the unit that b's statistic has
+// over a metric recorded in metricUnit: 1000 for milliseconds of a metric in
+// seconds. Dividing a level by it gives the level that the metric is held
+// against. It is an error if the two do not fit.
+func (b Baseline) Factor(metricUnit string) (float64, error) {
+	factor, err := b.factor(metricUnit)
+	if err != nil {
+		err = fmt.Errorf("views: baseline %q: %w", b.Name, err)
+	}
+	return factor, err
+}
+
 func (b Baseline) factor(metricUnit string) (float64, error) {
 	if b.Unit == "" || strings.HasPrefix(b.Unit, "{") {
 		return 1, nil

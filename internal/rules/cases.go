@@ -165,7 +165,7 @@ func (j *judged) situation(breach bool) (s situation, ok bool, err error) {
 		}
 	}
 	s.value = value
-	count := float64(2 * minCount(j.Baseline)) // measurements in an interval
+	count := float64(2 * max(j.Needed(), 1)) // measurements in an interval
 	add := func(suffix string, step float64, level bool, more ...matcher) {
 		series, failure := j.series(j.Metric, suffix)
 		if failure != nil {

@@ -191,29 +191,12 @@ func (j *judged) level() (string, error) {
 // needed; empty if there is no such condition. A count is whole, so half a
 // measurement less makes up for what rounding does.
 func (j *judged) enough() (string, error) {
-	needed := minCount(j.Baseline)
+	needed := j.Needed()
 	if needed <= 1 || j.Statistic == views.Value {
 		return "", nil
 	}
 	rate, err := j.perSecond()
 	return fmt.Sprintf("%s * %s > %s", rate, number(j.interval.Seconds()), number(float64(needed)-0.5)), err
-}
-
-// minCount is the least number of measurements that count, as package views
-// has it.
-func minCount(b views.Baseline) uint64 {
-	q, quantile := b.Statistic.Quantile()
-	switch {
-	case b.MinCount > 0:
-		return b.MinCount
-	case quantile && q > 0.99:
-		return 1000
-	case quantile && q > 0.95:
-		return 100
-	case quantile, b.Statistic == views.Mean, b.Statistic == views.ErrorRatio:
-		return 20
-	}
-	return 1
 }
 
 // latency reports whether calls that hang can breach the baseline.

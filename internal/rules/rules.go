@@ -130,9 +130,9 @@ func newJudged(b views.Baseline, sc scope, n names, o Options) (*judged, error) 
 		_, err := n.series(b.Metric, "")
 		return nil, fmt.Errorf("%w (baseline %q)", err, b.Name)
 	}
-	factor, err := factorOf(b, m.Unit)
+	factor, err := b.Factor(m.Unit)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("rules: %w", err)
 	}
 	return &judged{
 		Baseline: b, names: n, scope: sc,

@@ -87,7 +87,7 @@ func window(w views.BurnWindow) string { return promDuration(w.Long) + "/" + pro
 // may the budget burns in both windows of each pair, and the alert.
 func (j *judged) addBurn(g *Group, identity map[string]string) error {
 	needed := ""
-	if n := minCount(j.Baseline); n > 1 {
+	if n := j.Needed(); n > 1 {
 		rate, err := j.perSecond()
 		if err != nil {
 			return err
@@ -114,7 +114,7 @@ func (j *judged) addBurn(g *Group, identity map[string]string) error {
 		over := fmt.Sprintf("%s > %s", selector(j.record+":burn_rate", append(j.identity(), equal("otelperf_burn_windows", window(w)))...), number(w.Factor))
 		if needed != "" {
 			count := strings.Replace(needed, "["+j.window()+"]", "["+promDuration(max(w.Long, j.interval*22/10))+"]", 1)
-			over += fmt.Sprintf("\nand on (%s)\n  (%s * %s > %s)", list(j.by()), count, number(w.Long.Seconds()), number(float64(minCount(j.Baseline))-0.5))
+			over += fmt.Sprintf("\nand on (%s)\n  (%s * %s > %s)", list(j.by()), count, number(w.Long.Seconds()), number(float64(j.Needed())-0.5))
 		}
 		terms = append(terms, over)
 	}
