@@ -38,6 +38,7 @@ type Exporter struct {
 	last    errorList // what the newest batch that was taken out came to, so far
 	retries int       // attempts in a row that reached nobody
 	retryAt time.Time // when the next one is due
+	early   bool      // the present one is not due yet, but a flush waits for it
 	stats   Stats     // Exported and Superseded only
 	dropped [len(reasons)]uint64
 }
@@ -255,9 +256,10 @@ func (e *Exporter) signal() {
 // or newer data in its place, has been handed to the next exporter, and that
 // one's ForceFlush has returned. The error joins what those calls returned,
 // and the last export if nothing waits; the error handler hears of failed
-// exports all the same. When ctx ends first,
-// its error is returned at once, whatever the next exporter does. After
-// Shutdown the error is [sdkmetric.ErrExporterShutdown].
+// exports all the same. What waits for a pause to end is tried at once, and
+// where that fails the pause is no longer for it. When ctx ends first, its
+// error is returned at once, whatever the next exporter does. After Shutdown
+// the error is [sdkmetric.ErrExporterShutdown].
 func (e *Exporter) ForceFlush(ctx context.Context) error {
 	e.mu.Lock()
 	if e.closing != nil {

@@ -119,6 +119,42 @@ func TestUnreachableBackendLosesNothing(t *testing.T) {
 	})
 }
 
+// Flushes that fail are attempts before their time: however many there are, the
+// data leave when they would have without them.
+func TestFailedFlushDelaysNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		up := time.Now().Add(10 * time.Second)
+		var attempts []time.Duration
+		began := time.Now()
+		next := &stub{export: func(context.Context, *metricdata.ResourceMetrics) error {
+			attempts = append(attempts, time.Since(began))
+			if time.Now().Before(up) {
+				return errRefused
+			}
+			return nil
+		}}
+		e := queue.New(next, queue.WithErrorHandler(func(error) {}))
+		give(t, e, delta("d", 1))
+		synctest.Wait()
+		for range 20 { // all before the first pause is over
+			pass(20 * time.Millisecond)
+			if err := e.ForceFlush(t.Context()); !errors.Is(err, syscall.ECONNREFUSED) {
+				t.Fatalf("ForceFlush() = %v", err)
+			}
+		}
+		pass(20 * time.Second)
+		synctest.Wait()
+		want := []time.Duration{1 * time.Second, 3 * time.Second, 7 * time.Second, 15 * time.Second}
+		if got := attempts[21:]; !slices.Equal(got, want) {
+			t.Errorf("tried again at %v, want %v", got, want)
+		}
+		if got := next.accepted(); len(got) != 1 {
+			t.Errorf("got %v, want the data once", got)
+		}
+		shutdown(t, e)
+	})
+}
+
 // A batch of which a part was taken goes on from there.
 func TestRetryRepeatsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -58,9 +58,11 @@ func (e *Exporter) job() (_ *flush, _ *batch, _ *closing, pause time.Duration) {
 		return nil, nil, e.closing, 0
 	}
 	// Who waits for the data would rather know at once that it fails again.
-	if wait := time.Until(e.retryAt); wait > 0 && e.closing == nil && len(e.flushes) == 0 {
+	wait := time.Until(e.retryAt)
+	if wait > 0 && e.closing == nil && len(e.flushes) == 0 {
 		return nil, nil, nil, wait
 	}
+	e.early = wait > 0
 	e.flying, e.last = e.waiting[0], errorList{}
 	e.remove(0)
 	return nil, e.flying, nil, 0
@@ -149,8 +151,10 @@ func (e *Exporter) postpone(b *batch, done int, err error) bool {
 			f.target = 0 // due now
 		}
 	}
-	e.retryAt = time.Now().Add(min(shortestPause<<min(e.retries, 10), longestPause))
-	e.retries++
+	if !e.early { // an attempt for a flush, before its time, delays no other
+		e.retryAt = time.Now().Add(min(shortestPause<<min(e.retries, 10), longestPause))
+		e.retries++
+	}
 
 	cut(&b.data, done)
 	b.size = measure(&b.data)
