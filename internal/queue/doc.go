@@ -22,8 +22,14 @@
 // # What is lost
 //
 // A batch that could not be sent, as no connection to the backend came about,
-// waits on and is tried again after one second, then two, up to thirty. Any
-// other failed export is not repeated here, as nobody knows how far it got:
+// waits on and is tried again after one second, then two, up to thirty. So does
+// one that the backend refused: by 429, or by 503 with Retry-After, over HTTP
+// (see [Answers]), by a status with RetryInfo over gRPC. A backend that named a
+// time, an hour ahead at most, hears nothing before it; ForceFlush returns an
+// error meanwhile. Only Shutdown does not wait: it tries once more, as there is
+// no later.
+//
+// Any other failed export is not repeated here, as nobody knows how far it got:
 // exporters repeat what is safe to repeat within the time that one call may
 // take. So it loses its deltas; of the rest the next export brings something
 // newer. Everything that is lost is counted, see [Stats] and

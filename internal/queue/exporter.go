@@ -32,14 +32,15 @@ type Exporter struct {
 	newer   series   // scratch
 	free    []*batch
 	flushes []*flush
-	closing *closing  // nil until Shutdown
-	flying  *batch    // in the next exporter's Export
-	since   time.Time // when the present attempt began
-	last    errorList // what the newest batch that was taken out came to, so far
-	retries int       // attempts in a row that reached nobody
-	retryAt time.Time // when the next one is due
-	early   bool      // the present one is not due yet, but a flush waits for it
-	stats   Stats     // Exported and Superseded only
+	closing *closing      // nil until Shutdown
+	flying  *batch        // in the next exporter's Export
+	since   time.Time     // when the present attempt began
+	last    errorList     // what the newest batch that was taken out came to, so far
+	retries int           // attempts in a row that reached nobody
+	retryAt time.Time     // when the next one is due
+	held    *RefusedError // by the last one, if the backend refused it
+	early   bool          // the present one is not due yet, but a flush waits for it
+	stats   Stats         // Exported and Superseded only
 	dropped [len(reasons)]uint64
 }
 

@@ -220,7 +220,7 @@ func TestOTLPRefusedEndpointComesBack(t *testing.T) {
 		if err := l.Close(); err != nil {
 			t.Fatal(err)
 		}
-		e := queue.New(p.dial(t, address), queue.WithErrorHandler(func(error) {}), queue.WithTimeout(100*time.Millisecond))
+		e := queue.New(p.dial(t, address), queue.WithErrorHandler(func(error) {}), queue.WithTimeout(500*time.Millisecond))
 		for range 20 {
 			give(t, e, delta("d", 1))
 		}

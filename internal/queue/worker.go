@@ -48,6 +48,7 @@ func (e *Exporter) run() {
 func (e *Exporter) job() (_ *flush, _ *batch, _ *closing, pause time.Duration) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.tellHeld()
 	for i, f := range e.flushes {
 		if len(e.waiting) == 0 || e.waiting[0].seq > f.target {
 			e.flushes = slices.Delete(e.flushes, i, i+1)
@@ -68,14 +69,31 @@ func (e *Exporter) job() (_ *flush, _ *batch, _ *closing, pause time.Duration) {
 	return nil, e.flying, nil, 0
 }
 
+// tellHeld answers whoever waits for data while the backend wants none: asking
+// it sooner than it said is no help to either. e.mu is held.
+func (e *Exporter) tellHeld() {
+	if e.held == nil || e.closing != nil || len(e.waiting) == 0 || !time.Now().Before(e.held.Until) {
+		return
+	}
+	for _, f := range e.flushes {
+		if f.target >= e.waiting[0].seq {
+			f.errs.add(fmt.Errorf("monitor: exporter %q: not exported yet: %w", e.config.name, e.held))
+			f.target = 0
+		}
+	}
+}
+
 // export hands b to the next exporter, in parts where it is large.
 func (e *Exporter) export(b *batch) {
 	done := 0
 	for part := range split(&b.data, e.config.batchSize) {
 		points, delta := weigh(part)
 		err := e.attempt(part)
-		if err != nil && unsent(err) && e.postpone(b, done, err) {
-			return
+		if err != nil {
+			refused := refusal(err, time.Now())
+			if (refused != nil || unsent(err)) && e.postpone(b, done, err, refused) {
+				return
+			}
 		}
 		e.account(b, points, delta, err)
 		done += points
@@ -104,7 +122,7 @@ func (e *Exporter) account(b *batch, points, delta int, err error) {
 	defer e.mu.Unlock()
 	if err == nil {
 		e.stats.Exported += uint64(points)
-		e.retries, e.retryAt = 0, time.Time{}
+		e.retries, e.retryAt, e.held = 0, time.Time{}, nil
 		if len(e.waiting) == 0 {
 			e.newer = series{} // trouble is over: give its memory back
 		}
@@ -135,14 +153,18 @@ const (
 )
 
 // postpone puts b, without the points that are done, back to where it was, to
-// be tried again after a pause. It declines when there is no later.
-func (e *Exporter) postpone(b *batch, done int, err error) bool {
+// be tried again after a pause, and not before the backend wants it. It
+// declines when there is no later.
+func (e *Exporter) postpone(b *batch, done int, err error, refused *RefusedError) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closing != nil {
 		return false
 	}
 	e.flying = nil
+	if refused != nil {
+		err = refused
+	}
 	e.report.failed(1, 0, err)
 	err = fmt.Errorf("monitor: exporter %q: not exported yet: %w", e.config.name, err)
 	for _, f := range e.flushes {
@@ -154,6 +176,9 @@ func (e *Exporter) postpone(b *batch, done int, err error) bool {
 	if !e.early { // an attempt for a flush, before its time, delays no other
 		e.retryAt = time.Now().Add(min(shortestPause<<min(e.retries, 10), longestPause))
 		e.retries++
+	}
+	if e.held = refused; refused != nil && refused.Until.After(e.retryAt) {
+		e.retryAt = refused.Until
 	}
 
 	cut(&b.data, done)

@@ -1,13 +1,17 @@
 package monitor
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
+	"net/http"
 	"os"
 	"strings"
+	"time"
 
 	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetricgrpc"
 	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp"
@@ -17,6 +21,7 @@ import (
 	"google.golang.org/grpc/credentials"
 
 	"github.com/otelperf/otelperf-go/internal/config"
+	"github.com/otelperf/otelperf-go/internal/queue"
 )
 
 // A namedExporter is an exporter and what errors and metrics call it.
@@ -92,13 +97,34 @@ func newOTLP(ctx context.Context, o config.OTLP) (sdkmetric.Exporter, error) {
 	case "none":
 		opts = append(opts, otlpmetrichttp.WithCompression(otlpmetrichttp.NoCompression))
 	}
-	if o.Timeout > 0 {
-		opts = append(opts, otlpmetrichttp.WithTimeout(o.Timeout))
-	}
 	if tlsConfig != nil {
+		// The client below has it as well: here the exporter checks it.
 		opts = append(opts, otlpmetrichttp.WithTLSClientConfig(tlsConfig))
 	}
-	return otlpmetrichttp.New(ctx, opts...)
+	answers := queue.NewAnswers(transport(tlsConfig))
+	opts = append(opts, otlpmetrichttp.WithHTTPClient(&http.Client{
+		Transport: answers, Timeout: cmp.Or(o.Timeout, queue.DefaultTimeout),
+	}))
+	e, err := otlpmetrichttp.New(ctx, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return answers.Exporter(e), nil
+}
+
+// transport is what the exporter would use if it were not for the answers: it
+// has no part in what the program does to http.DefaultTransport, which might
+// be to measure it.
+func transport(tlsConfig *tls.Config) *http.Transport {
+	return &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		TLSClientConfig:       tlsConfig,
+		ForceAttemptHTTP2:     true,
+		IdleConnTimeout:       90 * time.Second,
+		TLSHandshakeTimeout:   10 * time.Second,
+		ExpectContinueTimeout: time.Second,
+	}
 }
 
 func newGRPC(ctx context.Context, o config.OTLP, tlsConfig *tls.Config) (sdkmetric.Exporter, error) {

@@ -294,7 +294,7 @@ func (m *Monitor) readers(ctx context.Context, cfg *config.Config, s *settings, 
 			queue.WithErrorHandler(reporter(s, "otelperf: exports")),
 		}
 		if e.name == "otlp" {
-			options = append(options, queue.WithBatchSize(otlpBatch))
+			options = append(options, queue.WithBatchSize(otlpBatch), queue.WithTimeout(cfg.Export.OTLP.Timeout))
 		}
 		m.add(queue.New(e.Exporter, options...))
 	}
