@@ -1,5 +1,8 @@
 // Command httpdemo is a search service that is measured by otelperf: over the
 // documentation of Go's standard library, or any folder of text.
+//
+// Built with the tag bare it is the same service with nothing that measures it,
+// for comparisons: no package of otelperf or OpenTelemetry is linked in.
 package main
 
 import (
@@ -47,6 +50,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	return 1
 }
+
+// A configError is an error of what the configuration says.
+type configError struct{ error }
+
+func (e configError) Unwrap() error { return e.error }
 
 // say tells the person at the terminal. There is nobody to tell where that
 // fails.

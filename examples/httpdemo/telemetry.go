@@ -1,3 +1,5 @@
+//go:build !bare
+
 package main
 
 import (
@@ -20,24 +22,21 @@ var defaultConfig []byte
 // serviceName is the service's unless a file or OTEL_SERVICE_NAME names another.
 var serviceName = []byte(`resource.service_name = "httpdemo"`)
 
-// A configError is an error of what the configuration says.
-type configError struct{ error }
-
-func (e configError) Unwrap() error { return e.error }
-
 // startMonitor starts what measures and judges the service. total is a reader
-// of the same metrics that counts from here on.
-func (d *demo) startMonitor(ctx context.Context, total sdkmetric.Reader, log *slog.Logger) (*monitor.Monitor, error) {
+// of the same metrics that counts from here on, or nil.
+func (d *demo) startMonitor(ctx context.Context, total *sdkmetric.ManualReader, log *slog.Logger) (*monitor.Monitor, error) {
 	opts := []monitor.Option{
 		monitor.WithConfig("httpdemo", serviceName),
 		monitor.WithConfig("httpdemo.toml", defaultConfig),
-		monitor.WithReader(total),
 		monitor.WithLogger(log),
 		monitor.WithConsole(d.stderr),
 		monitor.WithStdout(d.stdout),
 	}
 	if d.config != "" {
 		opts[1] = monitor.WithConfigFiles(d.config)
+	}
+	if total != nil {
+		opts = append(opts, monitor.WithReader(total))
 	}
 	if d.drive > 0 {
 		exporter, err := stdoutmetric.New(stdoutmetric.WithWriter(d.stdout))
