@@ -1,0 +1,187 @@
+package demo
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	vegeta "github.com/tsenart/vegeta/v12/lib"
+)
+
+// A Load is what clients ask for, in turn.
+type Load struct {
+	Name    string
+	targets []vegeta.Target
+	codes   map[string]uint16 // by path and query: 200 where there is none
+}
+
+// questions are searched for.
+var questions = []string{
+	"json encoding", "http client timeout", "sort slice", "context deadline", "read file", "regular expression",
+	"parse time", "mutex", "tls certificate", "random number", "string builder", "template",
+}
+
+// Loads asks the service what it has and returns the loads for it: a mix of
+// three searches to one document, documents alone, and what a service in the open
+// gets besides: paths, methods and queries that it does not have.
+func Loads(ctx context.Context, base string) (mix, documents, junk Load, err error) {
+	mix, documents, junk = Load{Name: "mix"}, Load{Name: "documents"}, Load{Name: "junk", codes: make(map[string]uint16)}
+	get := func(path string) vegeta.Target { return vegeta.Target{Method: http.MethodGet, URL: path} }
+	var ids []string
+	for _, q := range questions {
+		found, err := search(ctx, base, q)
+		if err != nil {
+			return mix, documents, junk, err
+		}
+		ids = append(ids, found...)
+	}
+	if len(ids) == 0 {
+		return mix, documents, junk, fmt.Errorf("demo: no search of %s finds anything", base)
+	}
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	n := 0
+	document := func() vegeta.Target {
+		n++
+		return get("/documents/" + (&url.URL{Path: ids[n%len(ids)]}).EscapedPath())
+	}
+	for i, q := range questions {
+		mix.targets = append(mix.targets, get("/search?"+url.Values{"q": {q}}.Encode()))
+		if i%3 == 2 {
+			mix.targets = append(mix.targets, document())
+		}
+	}
+	for range 32 {
+		documents.targets = append(documents.targets, document())
+	}
+	for i := range 64 {
+		junk.targets = append(junk.targets,
+			get(fmt.Sprintf("/nowhere/%d.php?id=%d", i, i)),
+			vegeta.Target{Method: fmt.Sprint("METHOD", i), URL: "/search"},
+			get("/search?q="), get("/documents/none"))
+		junk.codes[junk.targets[4*i].URL] = http.StatusNotFound
+	}
+	junk.codes["/search"] = http.StatusMethodNotAllowed
+	junk.codes["/search?q="] = http.StatusBadRequest
+	junk.codes["/documents/none"] = http.StatusNotFound
+	return mix, documents, junk, nil
+}
+
+func search(ctx context.Context, base, q string) (ids []string, err error) {
+	var found struct{ Hits []struct{ ID string } }
+	if err := getJSON(ctx, base+"/search?"+url.Values{"q": {q}}.Encode(), &found); err != nil {
+		return nil, err
+	}
+	for _, h := range found.Hits {
+		ids = append(ids, h.ID)
+	}
+	return ids, nil
+}
+
+func getJSON(ctx context.Context, address string, answer any) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return fmt.Errorf("demo: %w", err)
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return fmt.Errorf("demo: %w", err)
+	}
+	defer resp.Body.Close() //nolint:errcheck // it was only read
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return fmt.Errorf("demo: %w", err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("demo: %s: %s: %.200s", address, resp.Status, body)
+	}
+	if err := json.Unmarshal(body, answer); err != nil {
+		return fmt.Errorf("demo: %s: %w", address, err)
+	}
+	return nil
+}
+
+// A Result is what the generator saw.
+type Result struct {
+	Requests   int
+	Throughput float64         // requests a second
+	Latencies  []time.Duration // of each request, rising
+}
+
+// P returns a quantile of the latencies.
+func (r Result) P(q float64) time.Duration {
+	if len(r.Latencies) == 0 {
+		return 0
+	}
+	return r.Latencies[min(len(r.Latencies)-1, int(q*float64(len(r.Latencies))))]
+}
+
+// Drive sends the load with so many clients, each of which sends its next
+// request when it has the answer to the last, for as long as length says or
+// until ctx is done. An answer other than the expected is an error.
+func (l Load) Drive(ctx context.Context, base string, clients int, length time.Duration) (Result, error) {
+	n := uint64(clients)
+	a := vegeta.NewAttacker(vegeta.Workers(n), vegeta.MaxWorkers(n), vegeta.Connections(clients), vegeta.MaxBody(0))
+	targets := slices.Clone(l.targets)
+	for i := range targets {
+		targets[i].URL = base + targets[i].URL
+	}
+	defer context.AfterFunc(ctx, func() { a.Stop() })()
+	var out Result
+	var failed error
+	var first, last time.Time
+	// A rate of zero is no rate: as fast as the clients get answers.
+	for r := range a.Attack(vegeta.NewStaticTargeter(targets...), vegeta.Rate{}, length, l.Name) {
+		want := uint16(http.StatusOK)
+		if c, ok := l.codes[r.URL[len(base):]]; ok {
+			want = c
+		}
+		if r.Code != want && failed == nil {
+			failed = fmt.Errorf("demo: %s %s: %d %s, want %d", r.Method, r.URL, r.Code, r.Error, want)
+		}
+		out.Requests++
+		out.Latencies = append(out.Latencies, r.Latency)
+		if end := r.Timestamp.Add(r.Latency); end.After(last) {
+			last = end
+		}
+		if first.IsZero() || r.Timestamp.Before(first) {
+			first = r.Timestamp
+		}
+	}
+	slices.Sort(out.Latencies)
+	if spent := last.Sub(first); spent > 0 {
+		out.Throughput = float64(out.Requests) / spent.Seconds()
+	}
+	if failed == nil && out.Requests == 0 {
+		failed = fmt.Errorf("demo: no request was sent to %s", base)
+	}
+	return out, failed
+}
+
+// HangUp asks for documents and leaves before the answer, until ctx is done.
+// It returns how often.
+func HangUp(ctx context.Context, base string) (n int) {
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	for ctx.Err() == nil {
+		short, cancel := context.WithTimeout(ctx, time.Millisecond)
+		r, err := http.NewRequestWithContext(short, http.MethodGet, base+"/search?q=package&k=100", nil)
+		if err == nil {
+			var resp *http.Response
+			if resp, err = client.Do(r); err == nil {
+				_ = resp.Body.Close()
+			}
+		}
+		cancel()
+		n++
+		select {
+		case <-ctx.Done():
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	return n
+}

@@ -1,0 +1,173 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Build compiles the demo into dir: with everything, and with nothing that
+// measures it. source is the demo's folder.
+func Build(ctx context.Context, source, dir string) (measured, bare string, err error) {
+	measured, bare = filepath.Join(dir, "httpdemo"), filepath.Join(dir, "httpdemo-bare")
+	for binary, tags := range map[string]string{measured: "", bare: "bare"} {
+		cmd := exec.CommandContext(ctx, "go", "build", "-tags", tags, "-o", binary, ".")
+		cmd.Dir = source
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return "", "", fmt.Errorf("demo: building it: %w: %s", err, out)
+		}
+	}
+	return measured, bare, nil
+}
+
+// A Process is a running service.
+type Process struct {
+	Base string // its URL
+
+	cmd    *exec.Cmd
+	stderr *watcher
+	ended  chan struct{}
+	err    error // once it has ended
+}
+
+// Options say how to run a service.
+type Options struct {
+	Dir    string       // its working directory
+	Config string       // TOML; empty: none
+	Corpus string       // folder to index; empty: the documentation of Go
+	Env    []string     // besides the environment
+	Lines  func(string) // gets each line of stderr; nil: nobody
+}
+
+// Start runs binary on the services' CPUs and returns when it serves.
+func Start(ctx context.Context, binary string, o Options) (*Process, error) {
+	args := []string{"-addr", "127.0.0.1:0"}
+	if o.Corpus != "" {
+		args = append(args, "-corpus", o.Corpus)
+	}
+	if o.Config != "" {
+		path := filepath.Join(o.Dir, "demo.toml")
+		if err := os.WriteFile(path, []byte(o.Config), 0o600); err != nil {
+			return nil, fmt.Errorf("demo: %w", err)
+		}
+		args = append(args, "-config", path)
+	}
+	p := &Process{
+		cmd:    exec.CommandContext(ctx, binary, args...),
+		stderr: &watcher{lines: o.Lines, base: make(chan string, 1)},
+		ended:  make(chan struct{}),
+	}
+	p.cmd.Dir = o.Dir
+	p.cmd.Stdout, p.cmd.Stderr = io.Discard, p.stderr
+	p.cmd.Env = append(environment(), fmt.Sprint("GOMAXPROCS=", len(serviceCPUs())))
+	p.cmd.Env = append(p.cmd.Env, o.Env...)
+	if err := onServiceCPUs(p.cmd.Start); err != nil {
+		return nil, fmt.Errorf("demo: %w", err)
+	}
+	go func() {
+		p.err = p.cmd.Wait()
+		close(p.ended)
+	}()
+	select {
+	case p.Base = <-p.stderr.base:
+		return p, nil
+	case <-p.ended:
+		return nil, fmt.Errorf("demo: the service ended: %w: %s", p.err, p.stderr.tail())
+	case <-ctx.Done():
+		return nil, fmt.Errorf("demo: %w", ctx.Err())
+	}
+}
+
+// environment is ours without settings of OpenTelemetry.
+func environment() (out []string) {
+	for _, kv := range os.Environ() {
+		if !strings.HasPrefix(kv, "OTEL_") {
+			out = append(out, kv)
+		}
+	}
+	return out
+}
+
+// PID is the process' number.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// Pause stops all of the process where it is, until Resume.
+func (p *Process) Pause() error { return p.signal(syscall.SIGSTOP) }
+
+// Resume lets it go on.
+func (p *Process) Resume() error { return p.signal(syscall.SIGCONT) }
+
+func (p *Process) signal(s os.Signal) error {
+	if err := p.cmd.Process.Signal(s); err != nil {
+		return fmt.Errorf("demo: %w: %s", err, p.stderr.tail())
+	}
+	return nil
+}
+
+// Stop ends the process and waits for it. The error says if it did not end as
+// it should.
+func (p *Process) Stop() error {
+	_ = p.cmd.Process.Signal(syscall.SIGCONT)
+	if err := p.cmd.Process.Signal(os.Interrupt); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("demo: %w", err)
+	}
+	select {
+	case <-p.ended:
+	case <-time.After(30 * time.Second):
+		_ = p.cmd.Process.Kill()
+		<-p.ended
+	}
+	if p.err != nil {
+		return fmt.Errorf("demo: the service ended: %w: %s", p.err, p.stderr.tail())
+	}
+	return nil
+}
+
+// A watcher reads a process' stderr.
+type watcher struct {
+	lines func(string)
+	base  chan string // gets the address once
+
+	mu   sync.Mutex
+	part string
+	last []string
+}
+
+var serving = regexp.MustCompile(`serving on (http://\S+)`)
+
+func (w *watcher) Write(b []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.part += string(b)
+	for {
+		line, rest, ok := strings.Cut(w.part, "\n")
+		if !ok {
+			return len(b), nil
+		}
+		w.part = rest
+		if m := serving.FindStringSubmatch(line); m != nil && len(w.base) == 0 {
+			w.base <- m[1]
+		}
+		if w.lines != nil {
+			w.lines(line)
+		}
+		if w.last = append(w.last, line); len(w.last) > 20 {
+			w.last = w.last[1:]
+		}
+	}
+}
+
+func (w *watcher) tail() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return strings.Join(append(w.last, w.part), "\n")
+}
