@@ -10,7 +10,7 @@ MODULES  := $(shell git ls-files '*go.mod' | xargs -n1 dirname | grep -v '^inter
 
 .PHONY: help
 help: ## Show the targets.
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-13s %s\n", $$1, $$2}'
 
 .PHONY: demo
 demo: ## Run the search service under load for 15 seconds and show what was measured.
@@ -55,9 +55,23 @@ e2e-mimir: ## The same with Mimir, which takes long to build.
 	$(GO) run -C internal/e2e ./build mimir prometheus otelcol
 	OTELPERF_E2E_MIMIR=1 $(GO) test -C internal/e2e -count=1 -timeout 20m -run Mimir .
 
+.PHONY: bench-service
+bench-service: ## Compare the demo, measured, with the demo that nothing measures, under load (15 minutes).
+	$(GO) run -C internal/bench ./service -json $(CURDIR)/.cache/service.json
+
+.PHONY: soak
+soak: ## Drive the demo for ten minutes and fail if memory, goroutines or descriptors grow.
+	$(GO) run -C internal/bench ./soak -json $(CURDIR)/.cache/soak.json
+
+.cache/service.json:
+	$(MAKE) bench-service
+
+.cache/soak.json:
+	$(MAKE) soak
+
 .PHONY: bench-report
-bench-report: ## Write docs/PERFORMANCE.md from a run.
-	$(GO) run -C internal/bench ./report
+bench-report: .cache/service.json .cache/soak.json ## Write docs/PERFORMANCE.md from a run, after bench-service and soak if need be.
+	$(GO) run -C internal/bench ./report -service $(CURDIR)/.cache/service.json -soak $(CURDIR)/.cache/soak.json
 
 .PHONY: pictures
 pictures: ## Make the screenshots of the page in docs/images; needs Chromium.

@@ -42,7 +42,7 @@ type Process struct {
 // Options say how to run a service.
 type Options struct {
 	Dir    string       // its working directory
-	Config string       // TOML; empty: none
+	Config string       // TOML; empty: none, which is the demo's own
 	Corpus string       // folder to index; empty: the documentation of Go
 	Env    []string     // besides the environment
 	Lines  func(string) // gets each line of stderr; nil: nobody

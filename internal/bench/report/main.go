@@ -25,14 +25,20 @@ func main() {
 	rounds := flag.Int("rounds", 40, "how many rounds")
 	length := flag.String("time", "10ms", "how long to measure each contender in each round")
 	only := flag.String("run", "", "compare only what matches this regular expression")
+	service := flag.String("service", filepath.Join("..", "..", ".cache", "service.json"), "what ./service -json wrote; left out if there is no such file")
+	soak := flag.String("soak", filepath.Join("..", "..", ".cache", "soak.json"), "what ./soak -json wrote; left out if there is no such file")
 	flag.Parse()
-	if err := run(*docs, *rounds, *length, *only); err != nil {
+	if err := run(*docs, *rounds, *length, *only, *service, *soak); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(docs string, rounds int, length, only string) error {
+func run(docs string, rounds int, length, only, service, soak string) error {
+	r := report{rounds: rounds, length: length}
+	if err := r.readResults(service, soak); err != nil { // before all that takes long
+		return err
+	}
 	lines, err := compare(rounds, length, only)
 	if err != nil {
 		return err
@@ -53,7 +59,8 @@ func run(docs string, rounds int, length, only string) error {
 		return err
 	}
 	var out bytes.Buffer
-	write(&out, report{lines: lines, parts: p, growth: all, memory: memory, rounds: rounds, length: length})
+	r.lines, r.parts, r.growth, r.memory = lines, p, all, memory
+	write(&out, r)
 	if err := os.WriteFile(filepath.Join(docs, "PERFORMANCE.md"), out.Bytes(), 0o644); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}

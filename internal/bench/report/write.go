@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/otelperf/otelperf-go/internal/bench/result"
 )
 
 type report struct {
@@ -18,6 +20,9 @@ type report struct {
 	memory memory
 	rounds int
 	length string
+
+	service *result.Service // nil: not measured
+	soak    *result.Soak    // nil: not measured
 }
 
 // find returns the comparison, and false if it was not run.
@@ -44,6 +49,8 @@ func write(w *bytes.Buffer, r report) {
 	p("")
 	r.claims(p)
 	r.profile(p)
+	r.serviceText(p)
+	r.soakText(p)
 	r.tables(p)
 	r.growthTable(p)
 	r.memoryText(p)
@@ -82,6 +89,22 @@ func (r report) claims(p printer) {
 	if l, ok := r.find("server-serial", "promhttp"); ok {
 		row("middleware: less than promhttp's time", l.ours < l.theirs, "%.0f ns against %.0f ns, ratio %.2f", l.ours, l.theirs, l.ours/l.theirs)
 	}
+	if l, ok := r.find("counter-serial", "two-atomic-adds"); ok {
+		row("Counter: no worse than two atomic additions", l.ours <= 1.05*l.theirs, "%.1f ns against %.1f ns, ratio %.2f", l.ours, l.theirs, l.ours/l.theirs)
+	}
+	if l, ok := r.find("counter-parallel", "two-atomic-adds"); ok {
+		row("Counter: the same with all cores at it", l.ours <= 1.05*l.theirs, "%.1f ns against %.1f ns, ratio %.2f", l.ours, l.theirs, l.ours/l.theirs)
+	}
+	if l, ok := r.find("processor-otlp-1000series", "otlp-alone"); ok {
+		row("Processor: at most 5 % on an OTLP export of 1,000 series, with 10 baselines", l.ours <= 1.05*l.theirs,
+			"%.2f ms of CPU time against %.2f ms, ratio %.3f", l.ours/1e6, l.theirs/1e6, l.ours/l.theirs)
+	}
+	r.serviceClaims(row)
+	if r.soak != nil {
+		err := r.soak.Flat()
+		row("soak: flat memory, goroutines and descriptors", err == nil && r.soak.Length >= 10*time.Minute,
+			"%v, %d requests: see below", r.soak.Length, r.soak.Requests)
+	}
 	p("")
 	r.notWon(p)
 }
@@ -92,7 +115,7 @@ func (r report) notWon(p printer) {
 	var lost []string
 	for _, l := range r.lines {
 		switch l.peer {
-		case "bare", "clock", "floor":
+		case "bare", "clock", "floor", "two-atomic-adds", "otlp-alone":
 			continue
 		}
 		if l.ours > l.theirs {

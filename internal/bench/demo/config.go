@@ -1,0 +1,52 @@
+package demo
+
+import (
+	"fmt"
+	"strings"
+)
+
+// measuredConfig collects, judges and exports each second, which is sixty times
+// as often as the default. No alert fires: that is a cost of its own.
+const measuredConfig = `
+monitoring.interval_seconds = 1
+alerting.console_output = false
+export.exporters = ["otlp"]
+baseline_targets.search_ms = 60000
+baseline_targets.allocation_ms = 60000
+baseline_targets.memory_mb = 100000
+baseline_targets.cpu_percent = 100
+`
+
+// Hot and Profiled are for [Config].
+const (
+	Hot      = "monitoring.hot_road = true\n"
+	Profiled = "monitoring.cpu_profiling = true\nmonitoring.sample_rate = 100\n"
+)
+
+// TenBaselines, for [Config], stand beside the four that are always there. Four
+// of them judge each route by itself.
+var TenBaselines = func() string {
+	var out strings.Builder
+	for i, b := range []struct{ metric, statistic, by string }{
+		{"http.server.request.duration", "p95", "http.route"},
+		{"http.server.request.duration", "p99", "http.route"},
+		{"http.server.request.duration", "mean", "http.route"},
+		{"http.server.request.duration", "error_ratio", "http.route"},
+		{"http.server.request.duration", "max", ""},
+		{"http.server.request.duration", "p99.9", ""},
+		{"otelperf.operation.duration", "p50", "otelperf.operation.name"},
+		{"otelperf.operation.duration", "p99", "otelperf.operation.name"},
+		{"otelperf.operation.duration", "error_ratio", ""},
+		{"otelperf.operation.duration", "max", ""},
+	} {
+		fmt.Fprintf(&out, "[[baseline]]\nname = \"baseline_%d\"\nmetric = %q\nstatistic = %q\ntarget = 1000000\n", i, b.metric, b.statistic)
+		if b.by != "" {
+			fmt.Fprintf(&out, "by = [%q]\n", b.by)
+		}
+	}
+	return out.String()
+}()
+
+// Config returns the configuration of a measured service as TOML, with more. What
+// has tables comes last.
+func Config(more ...string) string { return measuredConfig + strings.Join(more, "") }

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/otelperf/otelperf-go/internal/bench/result"
+)
+
+// noise is how far the second bare service's ratio lies from one at its furthest.
+func noise(r result.Ratio) float64 { return max(r.High-1, 1-r.Low) }
+
+// serviceClaims are the rows of what was aimed for with the whole service.
+func (r report) serviceClaims(row func(aim string, ok bool, format string, args ...any)) {
+	if r.service == nil {
+		return
+	}
+	for _, l := range r.service.Loads {
+		again, ok := l.Find("bare-again")
+		if l.Name != "mix" || !ok {
+			continue
+		}
+		a := l.Against(again, result.P99)
+		for _, c := range l.Contenders {
+			if c.Name == "bare" || c.Name == "bare-again" {
+				continue
+			}
+			throughput, p99 := l.Against(c, result.Throughput), l.Against(c, result.P99)
+			within := p99.Low <= 1+noise(a)
+			row("whole service, "+c.About+": throughput at least 0.98 of bare, p99 within noise", throughput.Median >= 0.98 && within,
+				"throughput %v, p99 %v; the bare service against itself: p99 %v", throughput, p99, a)
+		}
+	}
+}
+
+// serviceText shows the comparison of the whole service.
+func (r report) serviceText(p printer) {
+	p("## The whole service")
+	p("")
+	if r.service == nil {
+		p("Not measured in this run: `make bench-service`.")
+		p("")
+		return
+	}
+	s := r.service
+	p("`make bench-service` on %s: %s; %s. The demo of examples/httpdemo, driven by vegeta, %d clients that each", s.When.Format("2 January 2006"), s.Machine, s.Placing, s.Clients)
+	p("send a request when they have the last one's answer, in turns of %v. `bare` is a build with nothing of otelperf", s.Length)
+	p("or OpenTelemetry. CPU time is the service's own, by its process' clock, for each request. Ratios are to the bare")
+	p("service in the same round: the median, and in parentheses where it lies with 95 %% confidence. Measured ones")
+	p("collect, judge and export each second, sixty times as often as the default.")
+	p("")
+	for _, l := range s.Loads {
+		bare := l.Contenders[0]
+		p("Load `%s`: %.0f requests a second, p99 %.2f ms, %.1f µs of CPU time for each; the service took %.2f CPUs and the", l.Name,
+			bare.Median(result.Throughput), bare.Median(result.P99)/1e6, bare.Median(result.CPU)/1e3, bare.Median(func(x result.Round) float64 { return x.Busy }))
+		p("generator %.2f. (Where the generator has no time left, throughput is its own.)", bare.Median(func(x result.Round) float64 { return x.Generator }))
+		p("")
+		p("| service | CPU time | throughput | p99 | |")
+		p("|---|---|---|---|---|")
+		for _, c := range l.Contenders[1:] {
+			p("| %s | %v | %v | %v | %s |", c.Name, l.Against(c, result.CPU), l.Against(c, result.Throughput), l.Against(c, result.P99), c.About)
+		}
+		p("")
+	}
+}
+
+// soakText shows the soak.
+func (r report) soakText(p printer) {
+	p("## Soak")
+	p("")
+	if r.soak == nil {
+		p("Not measured in this run: `make soak`.")
+		p("")
+		return
+	}
+	s := r.soak
+	road := "the SDK's own road"
+	if s.Hot {
+		road = "the hot road"
+	}
+	p("`make soak` on %s: %s; %s. %v at full load on %s with profiles, evidence, history, 15 baselines, an alert that is told", s.When.Format("2 January 2006"), s.Machine, s.Placing, s.Length, road)
+	p("again and again, and the page open: %d requests answered, %d abandoned by their clients, %d exports, %d collections", s.Requests, s.HungUp, s.Exports, s.Shown)
+	p("shown. Growth is of the line through the samples (Theil and Sen), without the first fifth.")
+	p("")
+	p("| what | start | end | min | max | growth | limit | per hour | |")
+	p("|---|---:|---:|---:|---:|---:|---:|---:|---|")
+	for _, l := range s.Lines {
+		verdict := "flat"
+		if !l.Flat() {
+			verdict = "**not flat**"
+		}
+		unit := l.Unit
+		if unit != "" {
+			unit = ", " + unit
+		}
+		p("| %s%s | %.2f | %.2f | %.2f | %.2f | %+.2f | %.2f | %+.2f | %s |", l.Name, unit, l.Start, l.End, l.Min, l.Max, l.Growth, l.Limit, l.PerHour(), verdict)
+	}
+	p("")
+}
+
+// readResults reads what bench-service and soak have written, where they have.
+func (r *report) readResults(service, soak string) error {
+	var s result.Service
+	ok, err := result.Read(service, &s)
+	if err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	if ok {
+		r.service = &s
+	}
+	var k result.Soak
+	if ok, err = result.Read(soak, &k); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	if ok {
+		r.soak = &k
+	}
+	return nil
+}

@@ -1,0 +1,57 @@
+package result
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+func TestRatio(t *testing.T) {
+	t.Parallel()
+	eleven := []float64{11, 1, 10, 2, 9, 3, 8, 4, 7, 5, 6}
+	// Of eleven values the second smallest and the second largest: 98.8 %; the
+	// third would give 93.5 %.
+	if got := NewRatio(eleven); got != (Ratio{6, 2, 10}) {
+		t.Errorf("of eleven values: %v", got)
+	}
+	if got := NewRatio([]float64{3, 1}); got != (Ratio{2, 1, 3}) {
+		t.Errorf("of two values: %v", got)
+	}
+	if got := NewRatio(nil); !math.IsNaN(got.Median) {
+		t.Errorf("of nothing: %v", got)
+	}
+}
+
+// TestLine: what leaks is found below noise many times as large, what does not
+// leak is flat.
+func TestLine(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(1, 2))
+	samples := func(leak float64) (out []Sample) {
+		for i := range 300 {
+			v := 100 + leak*float64(i)/300 + 2*r.NormFloat64()
+			if i%50 == 7 {
+				v += 80 // an outlier
+			}
+			if i < 30 {
+				v -= 60 // it warms up
+			}
+			out = append(out, Sample{time.Duration(i) * 2 * time.Second, v})
+		}
+		return out
+	}
+	if l := NewLine("steady", "MiB", samples(0), 0.03, 0); !l.Flat() || l.Limit < 2.9 || l.Limit > 3.1 {
+		t.Errorf("steady: growth %v, limit %v", l.Growth, l.Limit)
+	}
+	l := NewLine("leak", "MiB", samples(6), 0.03, 0)
+	if l.Flat() || l.Growth < 3.5 || l.Growth > 6 {
+		t.Errorf("leak: growth %v, limit %v", l.Growth, l.Limit)
+	}
+	if err := (Soak{Lines: []Line{l}}).Flat(); err == nil {
+		t.Error("a soak that leaks has no error")
+	}
+	if NewLine("few", "", samples(0)[:4], 1, 1000).Flat() {
+		t.Error("four samples are flat")
+	}
+}

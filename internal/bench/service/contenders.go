@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"sync"
+
+	"github.com/otelperf/otelperf-go/internal/bench/demo"
+)
+
+// A contender is a way to run the demo.
+type contender struct {
+	name   string
+	about  string
+	bare   bool   // built without anything that measures
+	config string // TOML
+	page   bool   // is open
+}
+
+const (
+	bareName  = "bare"
+	noiseName = "bare-again"
+)
+
+var contenders = []contender{
+	{name: bareName, bare: true, about: "the same service, nothing of otelperf linked in"},
+	{name: noiseName, bare: true, about: "the same once more: what noise is"},
+	{name: "disabled", config: "monitoring.enabled = false", about: "monitoring.enabled = false"},
+	{name: "full", config: demo.Config(), about: "measured, judged and exported over OTLP, each second"},
+	{name: "hot", config: demo.Config(demo.Hot), about: "the same on the hot road"},
+	{name: "profiling", config: demo.Config(demo.Profiled), about: "with CPU profiles at 100 Hz"},
+	{name: "page", config: demo.Config(), page: true, about: "with the page open"},
+	{name: "baselines", config: demo.Config(demo.TenBaselines), about: "with 10 baselines more, four of them for each route"},
+	{name: "evidence", config: demo.Config("alerting.evidence = true"), about: "ready to gather evidence: labels and the flight recorder"},
+	{name: "everything", config: demo.Config(demo.Profiled, demo.TenBaselines), page: true, about: "with profiles, the page open and 10 baselines more"},
+	{name: "everything-hot", config: demo.Config(demo.Profiled, demo.Hot, demo.TenBaselines), page: true, about: "the same on the hot road"},
+}
+
+// chosen returns the contenders to run; the bare ones are always among them.
+func chosen(pattern *regexp.Regexp) (out []contender) {
+	for _, c := range contenders {
+		if c.bare || pattern.MatchString(c.name) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// A running contender.
+type running struct {
+	contender
+	*demo.Process
+
+	watching sync.WaitGroup
+	leave    context.CancelFunc
+	shown    int
+	watched  error
+}
+
+func (c contender) start(ctx context.Context, measured, bare, corpus, dir, sink string) (*running, error) {
+	o := demo.Options{Dir: filepath.Join(dir, c.name), Corpus: corpus, Config: c.config}
+	if err := os.Mkdir(o.Dir, 0o755); err != nil {
+		return nil, fmt.Errorf("service: %w", err)
+	}
+	binary := measured
+	if c.bare {
+		binary, o.Config = bare, ""
+	} else {
+		o.Env = []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + sink}
+	}
+	p, err := demo.Start(ctx, binary, o)
+	if err != nil {
+		return nil, fmt.Errorf("service: %s: %w", c.name, err)
+	}
+	r := &running{contender: c, Process: p}
+	var looking context.Context
+	looking, r.leave = context.WithCancel(ctx)
+	if c.page {
+		r.watching.Go(func() { r.shown, r.watched = demo.Look(looking, p.Base) })
+	}
+	return r, nil
+}
+
+// stop ends the service. A page that showed nothing is an error.
+func (r *running) stop() error {
+	if err := r.Resume(); err != nil {
+		return fmt.Errorf("service: %s: %w", r.name, err)
+	}
+	r.leave()
+	r.watching.Wait()
+	if err := r.Stop(); err != nil {
+		return fmt.Errorf("service: %s: %w", r.name, err)
+	}
+	if r.watched != nil {
+		return fmt.Errorf("service: %s: %w", r.name, r.watched)
+	}
+	if r.page && r.shown == 0 {
+		return fmt.Errorf("service: %s: the open page was told of no collection", r.name)
+	}
+	return nil
+}

@@ -1,0 +1,79 @@
+// Command service compares the demo, measured in several ways, with the demo
+// that nothing measures, under a load generator:
+//
+//	go run -C internal/bench ./service
+//
+// All of them run as processes of their own. They take turns in short rounds,
+// stopped while it is not theirs, so that whatever else the machine does meets
+// all alike; each round is compared with the bare service's of the same round,
+// and a second bare service says what the noise is. It prints one line for each
+// contender and load:
+//
+//	compare service-<contender>-<load> ours_ns=<n> peer=bare peer_ns=<n> ratio=<r> throughput=<r> (<low> to <high>) p99=<r> (<low> to <high>)
+//
+// ours_ns is the service's own CPU time for each request, read from its process'
+// clock: with one client too few or a neighbour too many, throughput says little
+// and this still does. The numbers behind it are ratios to the bare service, the
+// median of the rounds and the interval in which it lies with 95 % confidence.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"time"
+
+	"github.com/otelperf/otelperf-go/internal/bench/demo"
+	"github.com/otelperf/otelperf-go/internal/bench/result"
+)
+
+func main() {
+	var c config
+	flag.IntVar(&c.rounds, "rounds", 11, "how many rounds")
+	flag.DurationVar(&c.length, "time", 3*time.Second, "how long each contender is driven in each round")
+	flag.DurationVar(&c.warm, "warm", 300*time.Millisecond, "how long before that, without being measured")
+	flag.IntVar(&c.clients, "clients", 4, "how many clients there are at once")
+	flag.StringVar(&c.corpus, "corpus", "", "the folder to index; empty: the documentation of Go")
+	flag.StringVar(&c.source, "demo", filepath.Join("..", "..", "examples", "httpdemo"), "the demo's folder")
+	only := flag.String("run", "", "only the contenders that match this regular expression, and the bare one")
+	out := flag.String("json", "", "write the numbers of each round to this file too")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, c, *only, *out); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+type config struct {
+	rounds         int
+	length, warm   time.Duration
+	clients        int
+	corpus, source string
+}
+
+func run(ctx context.Context, c config, only, out string) error {
+	pattern, err := regexp.Compile(only)
+	if err != nil {
+		return fmt.Errorf("service: %w", err)
+	}
+	if err := demo.Place(); err != nil {
+		return err
+	}
+	r, err := measure(ctx, c, pattern)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("# %s; %d clients, %d rounds of %s; %s\n", r.Machine, c.clients, c.rounds, c.length, r.Placing)
+	for _, l := range r.Loads {
+		for _, line := range l.Lines() {
+			fmt.Println(line)
+		}
+	}
+	return result.Write(out, r)
+}

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/otelperf/otelperf-go/internal/bench/demo"
+	"github.com/otelperf/otelperf-go/internal/bench/result"
+)
+
+type config struct {
+	length         time.Duration
+	clients        int
+	hot            bool
+	corpus, source string
+}
+
+// everything is what a service could have on. The baseline `always` fires.
+const everything = `
+monitoring.metrics_retention_hours = %.6f
+alerting.evidence = true
+alerting.log_file = "alerts.log"
+alerting.state_file = "state.json"
+output.metrics_file = "history.json"
+`
+
+const always = `
+[[baseline]]
+name = "always"
+metric = "otelperf.operation.duration"
+statistic = "p50"
+target = 0
+remind = "5s"
+`
+
+func run(ctx context.Context, c config) (s result.Soak, err error) {
+	if err := demo.Place(); err != nil {
+		return s, err
+	}
+	dir, err := os.MkdirTemp("", "otelperf-soak-")
+	if err != nil {
+		return s, fmt.Errorf("soak: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	measured, _, err := demo.Build(ctx, c.source, dir)
+	if err != nil {
+		return s, err
+	}
+	w := newWatch()
+	sink, err := demo.NewSink(w.exported)
+	if err != nil {
+		return s, err
+	}
+	defer func() { err = errors.Join(err, sink.Close()) }()
+	road := ""
+	if c.hot {
+		road = demo.Hot
+	}
+	p, err := demo.Start(ctx, measured, demo.Options{
+		Dir: dir, Corpus: c.corpus, Lines: w.line,
+		Config: demo.Config(fmt.Sprintf(everything, (c.length/10).Hours()), demo.Profiled, road, demo.TenBaselines, always),
+		Env:    []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + sink.URL, "GODEBUG=gctrace=1"},
+	})
+	if err != nil {
+		return s, err
+	}
+	defer func() { err = errors.Join(err, p.Stop()) }()
+
+	s = result.Soak{When: time.Now().UTC().Truncate(time.Second), Machine: result.Machine(), Placing: demo.Placing(), Hot: c.hot, Length: c.length}
+	if err := drive(ctx, c, p, w, &s); err != nil {
+		return s, err
+	}
+	s.Exports, _ = sink.Received()
+	s.Lines, err = w.lines()
+	if err == nil && s.Shown == 0 {
+		err = errors.New("soak: the open page was told of no collection")
+	}
+	return s, err
+}
+
+// drive puts the service under load and watches it meanwhile.
+func drive(ctx context.Context, c config, p *demo.Process, w *watch, s *result.Soak) error {
+	mix, _, junk, err := demo.Loads(ctx, p.Base)
+	if err != nil {
+		return err
+	}
+	over, cancel := context.WithTimeout(ctx, c.length)
+	defer cancel()
+	w.begin(p.PID())
+	defer w.end()
+	var wg sync.WaitGroup
+	var mixed, odd int
+	var errs [3]error
+	wg.Go(func() {
+		defer cancel() // a failure ends the others too
+		var r demo.Result
+		r, errs[0] = mix.Drive(ctx, p.Base, c.clients, c.length)
+		mixed = r.Requests
+	})
+	wg.Go(func() {
+		every := time.NewTicker(5 * time.Second)
+		defer every.Stop()
+		for over.Err() == nil && errs[1] == nil {
+			var r demo.Result
+			if r, errs[1] = junk.Drive(ctx, p.Base, 1, 100*time.Millisecond); errs[1] != nil {
+				cancel()
+			}
+			odd += r.Requests
+			select {
+			case <-over.Done():
+			case <-every.C:
+			}
+		}
+	})
+	wg.Go(func() { s.HungUp = demo.HangUp(over, p.Base) })
+	wg.Go(func() { s.Shown, errs[2] = demo.Look(over, p.Base) })
+	wg.Wait()
+	s.Requests = mixed + odd
+	return errors.Join(errs[:]...)
+}
