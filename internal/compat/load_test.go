@@ -25,38 +25,9 @@ const loadVariable = "OTELPERF_LOAD"
 // of responses. In the end the counts must be those of the server's own counter
 // and of vegeta's report. 2 s by default; OTELPERF_LOAD=60s makes it a minute.
 func TestLoad(t *testing.T) {
-	length := 2 * time.Second
-	if v := os.Getenv(loadVariable); v != "" {
-		var err error
-		if length, err = time.ParseDuration(v); err != nil {
-			t.Fatalf("%s: %v", loadVariable, err)
-		}
-	}
+	length := loadLength(t)
 	mw, reader := measured(t)
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /users/{id}", func(w http.ResponseWriter, r *http.Request) {
-		io.WriteString(w, "user "+r.PathValue("id"))
-	})
-	mux.HandleFunc("POST /users", func(w http.ResponseWriter, r *http.Request) {
-		io.Copy(io.Discard, r.Body)
-		w.WriteHeader(http.StatusCreated)
-	})
-	mux.HandleFunc("GET /fail", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusInternalServerError) })
-	mux.HandleFunc("GET /big", func(w http.ResponseWriter, _ *http.Request) {
-		chunk := []byte(strings.Repeat("x", 64<<10))
-		for range 64 {
-			if _, err := w.Write(chunk); err != nil {
-				return
-			}
-		}
-	})
-	measured := mw.Handler(middleware.Route(mux))
-	var began, ended atomic.Int64
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		began.Add(1)
-		defer ended.Add(1)
-		measured.ServeHTTP(w, r)
-	}))
+	s := newLoadedServer(mw)
 	defer s.Close()
 
 	var vegetas, rude uint64
@@ -90,8 +61,8 @@ func TestLoad(t *testing.T) {
 			canceled += p.Count
 		}
 	}
-	if own := uint64(began.Load()); counted != own || ended.Load() != began.Load() {
-		t.Errorf("counted %d, the server itself %d begun and %d ended", counted, own, ended.Load())
+	if own := uint64(s.began.Load()); counted != own || s.ended.Load() != s.began.Load() {
+		t.Errorf("counted %d, the server itself %d begun and %d ended", counted, own, s.ended.Load())
 	}
 	if counted != vegetas+rude {
 		t.Errorf("counted %d, vegeta sent %d and the rude clients %d", counted, vegetas, rude)
@@ -103,6 +74,53 @@ func TestLoad(t *testing.T) {
 		t.Error("nobody hung up in the middle of a response")
 	}
 	t.Logf("%s: %d requests, of them %d by vegeta and %d cut off by %d rude ones", length, counted, vegetas, canceled, rude)
+}
+
+// loadLength is how long a generator runs.
+func loadLength(t *testing.T) time.Duration {
+	t.Helper()
+	length := 2 * time.Second
+	if v := os.Getenv(loadVariable); v != "" {
+		var err error
+		if length, err = time.ParseDuration(v); err != nil {
+			t.Fatalf("%s: %v", loadVariable, err)
+		}
+	}
+	return length
+}
+
+// A loadedServer has its own counters of what it served.
+type loadedServer struct {
+	*httptest.Server
+	began, ended atomic.Int64
+}
+
+func newLoadedServer(mw *middleware.Middleware) *loadedServer {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /users/{id}", func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, "user "+r.PathValue("id"))
+	})
+	mux.HandleFunc("POST /users", func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		w.WriteHeader(http.StatusCreated)
+	})
+	mux.HandleFunc("GET /fail", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusInternalServerError) })
+	mux.HandleFunc("GET /big", func(w http.ResponseWriter, _ *http.Request) {
+		chunk := []byte(strings.Repeat("x", 64<<10))
+		for range 64 {
+			if _, err := w.Write(chunk); err != nil {
+				return
+			}
+		}
+	})
+	measured := mw.Handler(middleware.Route(mux))
+	s := new(loadedServer)
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.began.Add(1)
+		defer s.ended.Add(1)
+		measured.ServeHTTP(w, r)
+	}))
+	return s
 }
 
 // attack runs vegeta and returns how many requests it got an answer to, which
