@@ -176,7 +176,9 @@ func WithBodySizes() Option {
 
 // WithTrustedProxies lets the Forwarded and X-Forwarded-Proto headers decide
 // url.scheme for connections from these networks, where a proxy ends TLS. The
-// first element of the header counts: what the proxy nearest to the client saw.
+// first element of the header counts: what the proxy nearest to the client saw,
+// or what the client itself claims where that proxy adds to the header instead of
+// replacing it. Nothing but http and https is taken from it.
 // Connections over a Unix socket count as coming from 127.0.0.1. The default
 // trusts nobody. For [New].
 func WithTrustedProxies(networks ...netip.Prefix) Option {

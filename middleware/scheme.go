@@ -44,14 +44,8 @@ func (m *Middleware) trusts(remote string) bool {
 // http and https is as good as nothing.
 func forwardedScheme(h http.Header) (scheme, bool) {
 	if v := h["Forwarded"]; len(v) > 0 {
-		first, _, _ := strings.Cut(v[0], ",")
-		for first != "" {
-			var pair string
-			pair, first, _ = strings.Cut(first, ";")
-			key, value, _ := strings.Cut(pair, "=")
-			if strings.EqualFold(strings.TrimSpace(key), "proto") {
-				return parseScheme(strings.Trim(strings.TrimSpace(value), `"`))
-			}
+		if s, ok := parseScheme(forwardedProto(v[0])); ok {
+			return s, true
 		}
 	}
 	if v := h["X-Forwarded-Proto"]; len(v) > 0 {
@@ -59,6 +53,36 @@ func forwardedScheme(h http.Header) (scheme, bool) {
 		return parseScheme(strings.TrimSpace(first))
 	}
 	return schemeHTTP, false
+}
+
+// forwardedProto returns the proto of the first element of a Forwarded header.
+// Within the quoted strings that its values may be, separators mean nothing.
+func forwardedProto(v string) string {
+	for v != "" && v[0] != ',' {
+		n := endOfPair(v)
+		key, value, _ := strings.Cut(v[:n], "=")
+		if strings.EqualFold(strings.TrimSpace(key), "proto") {
+			return strings.Trim(strings.TrimSpace(value), `"`)
+		}
+		v = strings.TrimPrefix(v[n:], ";")
+	}
+	return ""
+}
+
+// endOfPair returns the length of the first pair in s.
+func endOfPair(s string) int {
+	quoted := false
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case quoted && c == '\\':
+			i++ // whatever it is, it ends nothing
+		case c == '"':
+			quoted = !quoted
+		case !quoted && (c == ';' || c == ','):
+			return i
+		}
+	}
+	return len(s)
 }
 
 func parseScheme(s string) (scheme, bool) {
