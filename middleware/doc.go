@@ -65,7 +65,9 @@
 // durations and sizes have http.request.method, server.address, server.port,
 // http.response.status_code if there was a response, error.type, the protocol
 // and, with [WithURLTemplate], url.template; active requests have method, server
-// address and port, and the template.
+// address and port, and the template. A client's address is that of the URL, where
+// the request goes, and not a Host header that says otherwise: behind a reverse
+// proxy that would be what anybody sends.
 //
 // # Errors
 //
@@ -113,7 +115,8 @@
 //
 // Panics are never recovered, so they go on with their value and their trace,
 // http.ErrAbortHandler too, and each is recorded once. What is happening is told
-// from the stack, on that path alone.
+// from the stack, on that path alone. A panic of a function that was given as an
+// option goes on like one of the handler's, and that request is not recorded.
 //
 // # Cardinality
 //

@@ -168,8 +168,10 @@ func WithContextAttributes() Option {
 // for a server those in http.server.request.body.size and
 // http.server.response.body.size, for a client those in the metrics of the same
 // name with client. What is read and written is counted, not what a
-// Content-Length promises. A server's requests get a Body that counts, in place.
-// Off by default.
+// Content-Length promises, but for one: a client's request that has a
+// ContentLength is taken at its word, also where it failed before all was sent,
+// because a body that counts would keep the kernel from sending files. A server's
+// requests get a Body that counts, in place. Off by default.
 func WithBodySizes() Option {
 	return func(c *config) { c.bodySizes = true }
 }

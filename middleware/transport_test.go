@@ -142,6 +142,18 @@ func TestClientHosts(t *testing.T) {
 	}
 }
 
+// TestClientHostHeader has a Host that is not the URL's, as a reverse proxy's
+// requests have.
+func TestClientHostHeader(t *testing.T) {
+	m := newMeter(t)
+	r := httptest.NewRequest(http.MethodGet, "http://backend.example:81/", nil)
+	r.Host = "anything.example"
+	if _, err := m.transport(answer(200, http.NoBody)).RoundTrip(r); err != nil {
+		t.Fatal(err)
+	}
+	wantAttrs(t, m.call(), "server.address=backend.example", "server.port=81")
+}
+
 func TestClientActiveRequests(t *testing.T) {
 	m := newMeter(t)
 	var during []sample
