@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -59,8 +60,19 @@ var clientRules = []rule{
 	{"network.protocol.version", recommended, "if there was a response", "TestClientRequestIsMeasured"},
 	{"url.template", optIn, "with WithURLTemplate", "TestURLTemplate"},
 	{"url.scheme", optIn, "", "TestConformance"},
-	{"user_agent.synthetic.type", optIn, "", "TestConformance"},
 }
+
+// clientSizeRules are those of a client's sizes, for which the conventions want
+// the template more.
+var clientSizeRules = func() []rule {
+	rules := slices.Clone(clientRules)
+	for i := range rules {
+		if rules[i].attribute == "url.template" {
+			rules[i].level = conditional
+		}
+	}
+	return rules
+}()
 
 // A conformity is one metric of the conventions.
 type conformity struct {
@@ -68,6 +80,7 @@ type conformity struct {
 	ours                    string // "" means that it is not recorded
 	test                    string
 	attributes              []rule
+	upstream                any // what OpenTelemetry generates from the conventions
 }
 
 func describe(m interface {
@@ -75,7 +88,7 @@ func describe(m interface {
 	Unit() string
 	Description() string
 }, ours, test string, attributes []rule) conformity {
-	return conformity{m.Name(), m.Unit(), m.Description(), ours, test, attributes}
+	return conformity{m.Name(), m.Unit(), m.Description(), ours, test, attributes, m}
 }
 
 // conformance has every metric that the conventions define for HTTP. Names, units
@@ -98,8 +111,8 @@ var conformance = []conformity{
 		{"http.request.method", recommended, "always", "TestClientActiveRequests"},
 		{"url.scheme", optIn, "", "TestConformance"},
 	}),
-	describe(httpconv.ClientRequestBodySize{}, "with WithBodySizes", "TestRequestSize", clientRules),
-	describe(httpconv.ClientResponseBodySize{}, "with WithBodySizes", "TestResponseBodyKeepsItsInterfaces", clientRules),
+	describe(httpconv.ClientRequestBodySize{}, "with WithBodySizes", "TestRequestSize", clientSizeRules),
+	describe(httpconv.ClientResponseBodySize{}, "with WithBodySizes", "TestResponseBodyKeepsItsInterfaces", clientSizeRules),
 	// net/http's Transport does not say when a connection of its pool ends.
 	describe(httpconv.ClientOpenConnections{}, "", "TestConformance", nil),
 	describe(httpconv.ClientConnectionDuration{}, "", "TestConformance", nil),
@@ -114,6 +127,9 @@ func TestConformance(t *testing.T) {
 	recorded := m.collect()
 	tests := testNames(t)
 	for _, c := range conformance {
+		if c.attributes != nil {
+			compareRules(t, c)
+		}
 		mm, ok := recorded[c.name]
 		if ok != (c.ours != "") {
 			t.Errorf("%s: recorded %v, the table says %q", c.name, ok, c.ours)
@@ -148,6 +164,38 @@ func TestConformance(t *testing.T) {
 		if strings.HasPrefix(name, "http.") && !slices.ContainsFunc(conformance, func(c conformity) bool { return c.name == name }) {
 			t.Errorf("%s is no metric of the conventions", name)
 		}
+	}
+}
+
+// compareRules compares the attributes in the table with those that the generated
+// code of the conventions has: a method for each that is not required, and a
+// parameter of its recording method for each that is.
+func compareRules(t *testing.T, c conformity) {
+	t.Helper()
+	v := reflect.ValueOf(c.upstream)
+	var want, got []attribute.Key
+	required := 0
+	for i := range v.NumMethod() {
+		name, m := v.Type().Method(i).Name, v.Method(i)
+		switch {
+		case name == "Record" || name == "Add":
+			required = m.Type().NumIn() - 3 // besides a context, a value and more attributes
+		case strings.HasPrefix(name, "Attr"):
+			kv := m.Call([]reflect.Value{reflect.Zero(m.Type().In(0))})[0].Interface().(attribute.KeyValue)
+			want = append(want, kv.Key)
+		}
+	}
+	for _, r := range c.attributes {
+		if r.level == "required" {
+			required--
+			continue
+		}
+		got = append(got, r.attribute)
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if required != 0 || !slices.Equal(got, want) {
+		t.Errorf("%s: the table has %v, the conventions %v, and %d more that are required", c.name, got, want, required)
 	}
 }
 
