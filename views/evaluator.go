@@ -105,6 +105,9 @@ func newEvaluator(baselines []Baseline, c *config) (*evaluator, error) {
 		}
 		if b.Statistic.ofDistribution() && b.Direction == HigherIsWorse && !b.Observed() && b.Objective == 0 && b.Active != "-" {
 			e.watchActive(r)
+		} else if active, _ := ActiveMetric(b.Metric); active != "" {
+			m := e.metric(active)
+			m.companions = append(m.companions, r)
 		}
 	}
 	for _, r := range e.rules {

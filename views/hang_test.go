@@ -176,3 +176,19 @@ func TestClockThatJumpsMakesNoHang(t *testing.T) {
 	j.after(5*time.Hour, j.updown(opActive, "{operation}", num(2, search)))
 	j.want()
 }
+
+// TestCallsInFlightAreAMatch: an operation whose first calls have not ended yet
+// is not taken for a misspelt name, whatever of it is judged.
+func TestCallsInFlightAreAMatch(t *testing.T) {
+	of := func(name string, s views.Statistic) views.Baseline {
+		return views.Baseline{
+			Name: name, Metric: opDuration, Statistic: s, Target: 1, Active: "-",
+			Match: []attribute.KeyValue{attribute.String("otelperf.operation.name", name)},
+		}
+	}
+	j := newJudge(t, of("search", views.Rate), of("serach", views.ErrorRatio))
+	for range 5 {
+		j.tick(j.updown(opActive, "{operation}", num(1, search)))
+	}
+	j.wantErrors(`views: baseline "serach" has matched nothing for three intervals: there is no metric otelperf.operation.duration`)
+}

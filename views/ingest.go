@@ -22,7 +22,7 @@ type input struct {
 // ingest reads one metric of a collection. Nothing of m is kept.
 func (e *evaluator) ingest(scope instrumentation.Scope, m *metricdata.Metrics) {
 	ms := e.metrics[m.Name]
-	if ms == nil || len(ms.rules)+len(ms.actives) == 0 {
+	if ms == nil || len(ms.rules)+len(ms.actives)+len(ms.companions) == 0 {
 		at, n := extent(m.Data)
 		e.sawTime(at)
 		if ms != nil && n > 0 {

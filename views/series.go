@@ -39,6 +39,10 @@ type metric struct {
 	rules   []*rule      // that judge it
 	actives []activeRule // that take it for the calls in flight
 
+	// companions judge what calls leave behind when they end. A call in flight
+	// tells that there will be something to judge.
+	companions []*rule
+
 	series  map[seriesKey]*series
 	present bool // a point of it was seen, ever
 	seen    int  // series of this evaluation
@@ -200,6 +204,9 @@ func (in *input) connect(s *series, attrs *attribute.Set) {
 	}
 	if in.kind != aggLevel || s.overflow {
 		return
+	}
+	for _, r := range in.metric.companions {
+		r.matched = r.matched || r.matches(attrs)
 	}
 	for _, a := range in.metric.actives {
 		if !a.rule.matches(attrs) {
