@@ -347,3 +347,32 @@ func TestRestartThatOutgrewThePast(t *testing.T) {
 		t.Errorf("got %+v, want 100 calls since the restart", st)
 	}
 }
+
+// TestTimeIsThatOfTheNewestPoint, whichever order the points come in.
+func TestTimeIsThatOfTheNewestPoint(t *testing.T) {
+	point := func(id int, at time.Duration) metricdata.DataPoint[float64] {
+		return metricdata.DataPoint[float64]{Attributes: attribute.NewSet(attribute.Int("id", id)), Time: epoch.Add(at), Value: 1}
+	}
+	j := newJudge(t, recorded(100))
+	j.tick(metricUnit("recorded", "s", metricdata.Gauge[float64]{DataPoints: []metricdata.DataPoint[float64]{
+		point(1, 40*time.Second), point(2, 50*time.Second), point(3, 30*time.Second),
+	}}))
+	want := epoch.Add(50 * time.Second)
+	active, _ := j.find("otelperf.alert.active").(metricdata.Gauge[int64])
+	if len(active.DataPoints) != 1 || !active.DataPoints[0].Time.Equal(want) {
+		t.Errorf("got %+v, want a point of %v", active, want)
+	}
+	if s := j.status(); !s.End.Equal(want) {
+		t.Errorf("the interval ended at %v, want %v", s.End, want)
+	}
+}
+
+// TestObjectiveIsCheckedAtItsEdges: neither none nor all can be good.
+func TestObjectiveIsCheckedAtItsEdges(t *testing.T) {
+	for objective, ok := range map[float64]bool{-0.1: false, 1e-9: true, 0.999: true, 1: false, 1.5: false} {
+		b := views.Baseline{Name: "b", Metric: "m", Statistic: views.ErrorRatio, Objective: objective}
+		if err := b.Validate(); (err == nil) != ok {
+			t.Errorf("an objective of %v: %v", objective, err)
+		}
+	}
+}

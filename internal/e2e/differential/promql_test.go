@@ -3,7 +3,6 @@
 package differential_test
 
 import (
-	"fmt"
 	"math"
 	"testing"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"github.com/prometheus/prometheus/promql/promqltest"
 	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/util/teststorage"
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/sdk/resource"
 
@@ -107,17 +107,19 @@ func (p *peer) histogram(when time.Time, expr string) *histogram.FloatHistogram 
 	return v[0].H.Copy()
 }
 
-// A judge is package views: a processor of one baseline for each statistic.
+// A judge is package views: a processor of one baseline for each statistic, over
+// the series that match. Without a target it says what it found of each interval,
+// also of those that it would not judge.
 type judge struct {
 	t     *testing.T
 	watch *views.Processor
 }
 
-func newJudge(t *testing.T, statistics ...views.Statistic) *judge {
+func newJudge(t *testing.T, match []attribute.KeyValue, statistics ...views.Statistic) *judge {
 	t.Helper()
 	var all []views.Baseline
 	for _, s := range statistics {
-		all = append(all, views.Baseline{Name: string(s), Metric: "m", Statistic: s, Target: 1, MinCount: 1, Active: "-"})
+		all = append(all, views.Baseline{Name: string(s), Metric: "m", Match: match, Statistic: s, Target: math.NaN(), MinCount: 1, Active: "-"})
 	}
 	w, err := views.Watch(all, views.WithInterval(step), views.WithErrorHandler(func(error) {}))
 	if err != nil {
@@ -173,13 +175,4 @@ func (a agreement) atLeast(t *testing.T, n int, statistics ...views.Statistic) {
 			t.Errorf("%s was compared %d times only", s, a[s])
 		}
 	}
-}
-
-// since writes what a series gained in the interval: all of it if it began
-// afresh.
-func since(series string, back time.Duration, fresh bool) string {
-	if fresh {
-		return series
-	}
-	return fmt.Sprintf("(%s - %s offset %ds)", series, series, int(back.Seconds()))
 }
