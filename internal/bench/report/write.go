@@ -213,7 +213,21 @@ func (r report) growthTable(p printer) {
 }
 
 func (r report) memoryText(p printer) {
-	p("## Memory of a series")
+	p("## Memory")
+	p("")
+	m := r.memory
+	p("Bytes of heap, garbage collected, of a thousand of each:")
+	p("")
+	p("| what | SDK's road | hot road |")
+	p("|---|---:|---:|")
+	p("| a series: 22 boundaries, bound handle and attributes | %.0f | %.0f |", m.usual, m.hot)
+	p("| an operation, its active count and its series | %.0f | %.0f |", m.operation, m.hotOperation)
+	p("| an HTTP route, with one method and status | %.0f | %.0f |", m.route, m.hotRoute)
+	p("| a baseline with one group | %.0f | the same |", m.baseline)
+	p("| each series that a baseline judges | %.0f | the same |", m.judged)
+	p("| an hour of history of an operation or route, one row a minute | %.0f | the same |", m.hourOperation)
+	p("| an hour of history of a baseline | %.0f | the same |", m.hourBaseline)
+	p("| an hour of history of a number | %.0f | the same |", m.hourOfNumbers)
 	p("")
 	p("Heap for one series of 22 boundaries, bound handle and attributes included, before its first exemplar: %.0f bytes on the SDK's own road,", r.memory.usual)
 	p("%.0f bytes on the hot road; there, each further shard, made when cores collide, adds 256 bytes, and there are no", r.memory.hot)
