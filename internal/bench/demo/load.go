@@ -126,11 +126,7 @@ func (r Result) P(q float64) time.Duration {
 // until ctx is done. An answer other than the expected is an error.
 func (l Load) Drive(ctx context.Context, base string, clients int, length time.Duration) (Result, error) {
 	n := uint64(clients)
-	// Connections that are left open would count among the service's own.
-	connections := &http.Transport{MaxIdleConnsPerHost: clients, DisableCompression: true}
-	defer connections.CloseIdleConnections()
-	a := vegeta.NewAttacker(vegeta.Client(&http.Client{Transport: connections, Timeout: 30 * time.Second}),
-		vegeta.Workers(n), vegeta.MaxWorkers(n), vegeta.MaxBody(0))
+	a := vegeta.NewAttacker(vegeta.Workers(n), vegeta.MaxWorkers(n), vegeta.Connections(clients), vegeta.MaxBody(0))
 	targets := slices.Clone(l.targets)
 	for i := range targets {
 		targets[i].URL = base + targets[i].URL
