@@ -1,8 +1,10 @@
 package rules
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"strconv"
 	"time"
@@ -10,26 +12,27 @@ import (
 	"github.com/otelperf/otelperf-go/views"
 )
 
-// A sample is a series of a test and what each interval adds to it, or the
-// level it stands at.
-type sample struct {
-	selector string
-	step     float64
-	level    bool
+// A phase of a test is so many intervals of one situation.
+type phase struct {
+	intervals int64
+	situation situation
 }
 
-// A situation is what a test feeds: either a breach or none.
-type situation struct {
-	samples []sample
-	value   float64 // that the statistic has then, in the recorded unit
+// A caseOf is one test of an alert: what comes in, when the alert is looked
+// at, and whether it has to fire then.
+type caseOf struct {
+	name   string
+	phases []phase
+	at     time.Duration
+	quiet  time.Duration // an earlier time at which it does not fire yet; 0: not asked
+	fires  bool
+	value  float64 // of the alert, in the unit that a person reads
 }
 
 // WriteTests writes cases for `promtool test rules`: for each alert one where it
-// has to fire, with all labels and annotations, and one where it must not.
+// has to fire, with all labels and annotations, and one where it must not; for
+// a burn rate also one where the short window has seen the end of it.
 // rulesFile is the path of the rules, relative to that of the tests.
-//
-// Exponential histograms, burn rates and baselines relative to their past have
-// no cases.
 func (s *Set) WriteTests(w io.Writer, rulesFile string) error {
 	i := s.options.Interval
 	y := &yaml{w: w}
@@ -39,58 +42,90 @@ func (s *Set) WriteTests(w io.Writer, rulesFile string) error {
 	y.line(0, "tests:")
 	for _, g := range s.Groups {
 		for _, r := range g.Rules {
-			if r.Alert == "" || r.Labels["otelperf_reason"] != "" || r.of.native || r.of.Relative > 0 || r.of.Objective > 0 {
+			if r.Alert == "" {
 				continue
 			}
-			bad, ok, err := r.of.situation(true)
+			cases, err := r.cases(i, g.QueryOffset)
 			if err != nil {
 				return err
 			}
-			if !ok {
-				continue // nothing can be as bad
+			for _, c := range cases {
+				y.test(r, c, i)
 			}
-			good, _, err := r.of.situation(false)
-			if err != nil {
-				return err
-			}
-			// Two samples make a rate, which is looked at one offset later.
-			first := 2*i + g.QueryOffset
-			fires := first + ceil(r.For, i) + 2*i
-			y.test(r, "fires", bad, i, fires, first)
-			y.test(r, "stays quiet", good, i, fires, 0)
 		}
 	}
 	return y.err
 }
 
+// cases are the rule's tests; none if nothing can breach it.
+func (r Rule) cases(interval, offset time.Duration) ([]caseOf, error) {
+	switch {
+	case r.Labels["otelperf_reason"] != "":
+		return r.silenceCases(interval, offset)
+	case r.of.Objective > 0:
+		return r.burnCases(interval, offset)
+	case r.of.Relative > 0:
+		return r.relativeCases(interval, offset)
+	}
+	bad, ok, err := r.of.situation(true)
+	if err != nil || !ok {
+		return nil, err // nothing can be as bad
+	}
+	good, _, err := r.of.situation(false)
+	if err != nil {
+		return nil, err
+	}
+	// Two samples make a rate, which is looked at one offset later.
+	first := 2*interval + offset
+	at := first + ceil(r.For, interval) + 2*interval
+	steps := int64(at/interval) + 2
+	fires := caseOf{name: "fires", phases: []phase{{steps, bad}}, at: at, fires: true, value: bad.value * r.of.factor}
+	if r.For >= interval {
+		fires.quiet = first + r.For.Truncate(interval) - 2*interval
+	}
+	return []caseOf{fires, {name: "stays quiet", phases: []phase{{steps, good}}, at: at}}, nil
+}
+
+// silenceCases: the alert fires where a group was there and is gone.
+func (r Rule) silenceCases(interval, offset time.Duration) ([]caseOf, error) {
+	good, _, err := r.of.situation(false)
+	if err != nil {
+		return nil, err
+	}
+	at := 14*interval + offset
+	return []caseOf{
+		{name: "fires", phases: []phase{{5, good}, {10, situation{}}}, at: at, fires: true, value: 1},
+		{name: "stays quiet", phases: []phase{{15 + int64(offset/interval), good}}, at: at},
+	}, nil
+}
+
 func ceil(d, unit time.Duration) time.Duration { return (d + unit - 1).Truncate(unit) }
 
-func (y *yaml) test(r Rule, name string, s situation, interval, at, first time.Duration) {
-	y.line(1, "- name: %s", quote(fmt.Sprintf("%s of %s (%s) %s", r.Alert, r.of.Metric, r.of.Statistic, name)))
+func (y *yaml) test(r Rule, c caseOf, interval time.Duration) {
+	what := string(r.of.Statistic)
+	if r.Labels["otelperf_reason"] != "" {
+		what += ", no data"
+	}
+	y.line(1, "- name: %s", quote(fmt.Sprintf("%s of %s (%s) %s", r.Alert, r.of.Metric, what, c.name)))
 	y.line(2, "interval: %s", yamlDuration(interval))
 	y.line(2, "input_series:")
-	steps := int64(at/interval) + 2
-	for _, in := range s.samples {
+	for _, in := range timelines(c.phases) {
 		y.line(3, "- series: %s", quote(in.selector))
-		start, step := "0", number(in.step)
-		if in.level {
-			start, step = step, "0"
-		}
-		y.line(4, "values: '%s+%sx%d'", start, step, steps)
+		y.line(4, "values: '%s'", in.values)
 	}
 	y.line(2, "alert_rule_test:")
-	if first > 0 && r.For >= interval {
-		y.line(3, "- eval_time: %s", yamlDuration(first+r.For.Truncate(interval)-2*interval))
+	if c.quiet > 0 {
+		y.line(3, "- eval_time: %s", yamlDuration(c.quiet))
 		y.line(4, "alertname: %s", quote(r.Alert))
 		y.line(4, "exp_alerts: []")
 	}
-	y.line(3, "- eval_time: %s", yamlDuration(at))
+	y.line(3, "- eval_time: %s", yamlDuration(c.at))
 	y.line(4, "alertname: %s", quote(r.Alert))
-	if first == 0 {
+	if !c.fires {
 		y.line(4, "exp_alerts: []")
 		return
 	}
-	labels, annotations := r.of.expected(s.value)
+	labels, annotations := r.expected(c.value)
 	y.line(4, "exp_alerts:")
 	y.line(5, "- exp_labels:")
 	for _, k := range sorted(labels) {
@@ -100,7 +135,8 @@ func (y *yaml) test(r Rule, name string, s situation, interval, at, first time.D
 }
 
 // expected are the labels and annotations of the alert with that value.
-func (j *judged) expected(value float64) (labels, annotations map[string]string) {
+func (r Rule) expected(value float64) (labels, annotations map[string]string) {
+	j := r.of
 	labels = make(map[string]string)
 	for k, v := range j.Labels {
 		labels[j.labelOf(k)] = v
@@ -116,13 +152,23 @@ func (j *judged) expected(value float64) (labels, annotations map[string]string)
 		labels[m.label] = m.value
 		where += " " + m.label + "=" + m.value
 	}
-	verb := "exceeds"
-	if j.Direction == views.LowerIsWorse {
-		verb = "falls below"
-	}
-	annotations = j.annotations("")
-	if _, own := j.Annotations["summary"]; !own {
-		annotations["summary"] = fmt.Sprintf("%s = %.3f %s baseline %s%s%s", j.alertName(), value*j.factor, verb,
+	annotations = maps.Clone(r.Annotations)
+	switch {
+	case r.Labels["otelperf_reason"] != "":
+		labels["otelperf_reason"] = r.Labels["otelperf_reason"]
+		annotations["summary"] = j.alertName() + " has had no data for three intervals" + where
+	case j.Objective > 0:
+		annotations["summary"] = fmt.Sprintf("%s = %.3f times the burn rate that an objective of %s allows%s",
+			j.alertName(), value, number(j.Objective), where)
+	case j.Relative > 0:
+		annotations["summary"] = fmt.Sprintf("%s = %.3f%s is beyond the mean of its own last %d intervals%s",
+			j.alertName(), value, unitSuffix(j.Unit), j.Relative, where)
+	default:
+		verb := "exceeds"
+		if j.Direction == views.LowerIsWorse {
+			verb = "falls below"
+		}
+		annotations["summary"] = fmt.Sprintf("%s = %.3f %s baseline %s%s%s", j.alertName(), value, verb,
 			strconv.FormatFloat(j.Target, 'f', 3, 64), unitSuffix(j.Unit), where)
 	}
 	for k, v := range j.Annotations {
@@ -146,106 +192,81 @@ func (j *judged) group() []matcher {
 	return all
 }
 
-// situation makes series that breach the baseline, or that do not. ok is false
-// if no series could.
-func (j *judged) situation(breach bool) (s situation, ok bool, err error) {
-	lower := j.Direction == views.LowerIsWorse
-	// value is on the wanted side of the threshold, and for a quantile the
-	// measurements are in the bucket that begins, or ends, at the threshold.
-	value := j.threshold / 2
-	switch {
-	case breach != lower && j.threshold == 0:
-		value = 1
-	case breach != lower:
-		value = j.threshold * 2
+// relativeCases: the alert fires where a group is far from its own past, and
+// not while it goes on as before.
+func (r Rule) relativeCases(interval, offset time.Duration) ([]caseOf, error) {
+	j := r.of
+	share, _ := j.shares()
+	usual, bad := 1.0, 4*share
+	if j.Direction == views.LowerIsWorse {
+		bad = share / 4
 	}
-	if j.Statistic == views.ErrorRatio && breach {
-		if value = (j.threshold + 1) / 2; j.threshold >= 1 {
-			return s, false, nil
+	switch j.Statistic {
+	case views.ErrorRatio:
+		usual, bad = 0.1, 0.1*(share+bad)/2
+		if bad > 1 {
+			return nil, nil
 		}
+	case views.Rate: // either has to be enough
+		least := max(1, 2*float64(max(j.Needed(), 1))/j.interval.Seconds()) / min(usual, bad)
+		usual, bad = usual*least, bad*least
 	}
-	s.value = value
-	count := float64(2 * max(j.Needed(), 1)) // measurements in an interval
-	add := func(suffix string, step float64, level bool, more ...matcher) {
-		series, failure := j.series(j.Metric, suffix)
-		if failure != nil {
-			err = failure
-		}
-		labels := append(j.group(), more...)
-		for _, m := range j.matchers() {
-			if !containsLabel(labels, m.label) {
-				labels = append(labels, m)
-			}
-		}
-		s.samples = append(s.samples, sample{selector(series, labels...), step, level})
+	good, ok, err := j.measured(usual, usual, bad)
+	if err != nil || !ok {
+		return nil, err
 	}
-	counter := ""
-	if j.metric.Kind == Histogram {
-		counter = "_count"
+	breach, ok, err := j.measured(bad, usual, bad)
+	if err != nil || !ok {
+		return nil, err
 	}
-	switch q, quantile := j.Statistic.Quantile(); {
-	case quantile, j.Statistic == views.Max:
-		if !quantile {
-			q = 1
-		}
-		s.value = j.buckets(add, q, value, count)
-	case j.Statistic == views.Mean:
-		add("_sum", count*value, false)
-		add("_count", count, false)
-	case j.Statistic == views.ErrorRatio:
-		add(counter, count*(1-value), false)
-		add(counter, count*value, false, equal(j.attribute("error.type"), "timeout"))
-	case j.Statistic == views.Rate:
-		step := value * j.interval.Seconds()
-		if needed := float64(j.MinCount); step < needed {
-			if lower {
-				return s, false, nil // as few as would breach do not count
-			}
-			step = 2 * needed
-			s.value = step / j.interval.Seconds()
-		}
-		add(counter, step, false)
-	case j.metric.Kind == Counter:
-		add("", value, false)
-	default:
-		add("", value, true)
-	}
-	return s, true, err
+	learnt := int64(cmp.Or(j.WarmUp, j.Relative)) + 4 + int64(offset/interval)
+	breaching := 6 + int64(ceil(r.For, interval)/interval) + int64(offset/interval)
+	at := time.Duration(learnt+breaching-1) * interval
+	return []caseOf{
+		{name: "fires", phases: []phase{{learnt, good}, {breaching + 1, breach}}, at: at, fires: true, value: breach.value * j.factor},
+		{name: "stays quiet", phases: []phase{{learnt + breaching + 1, good}}, at: at},
+	}, nil
 }
 
-// buckets adds a histogram whose measurements all lie between the threshold and
-// value, and returns its quantile.
-func (j *judged) buckets(add func(suffix string, step float64, level bool, more ...matcher), q, value, count float64) float64 {
-	le := func(v float64) matcher {
-		if math.IsInf(v, 1) {
-			return equal("le", "+Inf")
+// burnCases: the alert fires where the budget burns faster than a pair allows,
+// and not where it burns half as fast, or no longer.
+func (r Rule) burnCases(interval, offset time.Duration) ([]caseOf, error) {
+	j := r.of
+	most, least, short := 0.0, math.Inf(1), time.Duration(0)
+	for _, w := range j.pairs() {
+		most, least, short = max(most, w.Factor), min(least, w.Factor), max(short, w.Short)
+	}
+	fastest := 1 / (1 - j.Objective) // all measurements are bad
+	if least >= fastest {
+		return nil, nil
+	}
+	burns := min(2*most, (least+fastest)/2)
+	bad, err := j.burning(burns * (1 - j.Objective))
+	if err != nil {
+		return nil, err
+	}
+	slow, err := j.burning(least / 2 * (1 - j.Objective))
+	if err != nil {
+		return nil, err
+	}
+	none, err := j.burning(0)
+	if err != nil {
+		return nil, err
+	}
+	at := 4*interval + offset + ceil(r.For, interval)
+	steps := int64(at/interval) + 2
+	over := int64((ceil(short, interval)+ceil(r.KeepFiringFor, interval)+offset)/interval) + 4
+	cases := []caseOf{
+		{name: "fires", phases: []phase{{steps, bad}}, at: at, fires: true, value: burns},
+		{name: "stays quiet", phases: []phase{{steps, slow}}, at: at},
+		{name: "is quiet once it is over", phases: []phase{{2 * over, bad}, {over + 1, none}}, at: time.Duration(3*over) * interval},
+	}
+	if slower := least * 5 / 4; slower < most && slower < fastest {
+		between, err := j.burning(slower * (1 - j.Objective))
+		if err != nil {
+			return nil, err
 		}
-		return equal("le", strconv.FormatFloat(v, 'f', -1, 64))
+		cases = append(cases, caseOf{name: "fires slowly", phases: []phase{{steps, between}}, at: at, fires: true, value: slower})
 	}
-	low, high := min(value, j.threshold), max(value, j.threshold)
-	below := 0.0
-	if low == 0 && high == 0 {
-		// All measurements are zero: they are in the bucket that ends there.
-		add("_bucket", count, false, le(0))
-		add("_bucket", count, false, le(1))
-		below = count
-	} else {
-		add("_bucket", 0, false, le(low))
-		add("_bucket", count, false, le(high))
-	}
-	add("_bucket", count, false, le(math.Inf(1)))
-	add("_count", count, false)
-	if below > 0 {
-		return 0
-	}
-	return low + (high-low)*q
-}
-
-func containsLabel(all []matcher, label string) bool {
-	for _, m := range all {
-		if m.label == label {
-			return true
-		}
-	}
-	return false
+	return cases, nil
 }

@@ -78,12 +78,21 @@ func (j *judged) matchers(more ...matcher) []matcher {
 
 // sumRate sums the rate of one part of the metric by the group's labels.
 func (j *judged) sumRate(suffix string, extra []string, more ...matcher) (string, error) {
+	return j.sumRateOver(j.window(), suffix, extra, more)
+}
+
+// sumRateOver is sumRate over a window, of the series that meet any of the
+// alternatives, no series meeting two of them.
+func (j *judged) sumRateOver(window, suffix string, extra []string, alternatives ...[]matcher) (string, error) {
 	series, err := j.series(j.Metric, suffix)
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("sum by (%s) (rate(%s[%s]))",
-		list(append(j.by(), extra...)), selector(series, j.matchers(more...)...), j.window()), nil
+	rates := make([]string, len(alternatives))
+	for i, more := range alternatives {
+		rates[i] = fmt.Sprintf("rate(%s[%s])", selector(series, j.matchers(more...)...), window)
+	}
+	return fmt.Sprintf("sum by (%s) (%s)", list(append(j.by(), extra...)), strings.Join(rates, " or ")), nil
 }
 
 // countSuffix is that of the series that counts measurements.
@@ -94,13 +103,28 @@ func (j *judged) countSuffix() string {
 	return ""
 }
 
-// perSecond is how often something was measured.
-func (j *judged) perSecond(more ...matcher) (string, error) {
-	if j.metric.Kind != Histogram || !j.native {
-		return j.sumRate(j.countSuffix(), nil, more...)
+// perSecond is how often something was measured in a window.
+func (j *judged) perSecond(window string, alternatives ...[]matcher) (string, error) {
+	if len(alternatives) == 0 {
+		alternatives = [][]matcher{nil}
 	}
-	rate, err := j.sumRate("", nil, more...)
-	return "histogram_count(" + rate + ")", err
+	rate, err := j.sumRateOver(window, j.countSuffix(), nil, alternatives...)
+	if j.native {
+		rate = "histogram_count(" + rate + ")"
+	}
+	return rate, err
+}
+
+// failures are the series whose measurements are failures, as package views has
+// it: a call whose caller left is none, and a server's instrumentation that
+// knows no error.type tells them by the status.
+func (j *judged) failures() [][]matcher {
+	kind := j.attribute("error.type")
+	all := [][]matcher{{{kind, "!=", ""}, {kind, "!=", "canceled"}}}
+	if j.Metric == "http.server.request.duration" {
+		all = append(all, []matcher{equal(kind, ""), {j.attribute("http.response.status_code"), "=~", "[5-9].."}})
+	}
+	return all
 }
 
 // value is the statistic, in the metric's unit. It is absent where nothing was
@@ -148,21 +172,21 @@ func (j *judged) statistic() (string, error) {
 		count, err := j.sumRate("_count", nil)
 		return sum + "\n/\n" + count + measured, err
 	case j.Statistic == views.Rate:
-		return j.perSecond()
+		return j.perSecond(j.window())
 	case j.Statistic == views.ErrorRatio:
 		return j.errorRatio()
 	}
 	return j.level()
 }
 
-// errorRatio is failed among all: a call whose caller left is no failure, and
-// where no call ever failed there is no series of failures.
+// errorRatio is failed among all. Where no call ever failed there is no series
+// of failures.
 func (j *judged) errorRatio() (string, error) {
-	errors, err := j.perSecond(j.failures()...)
+	errors, err := j.perSecond(j.window(), j.failures()...)
 	if err != nil {
 		return "", err
 	}
-	all, err := j.perSecond()
+	all, err := j.perSecond(j.window())
 	return fmt.Sprintf("(\n    %s\n  or\n    0 * %s\n)\n/\n%s >= 0", errors, all, all), err
 }
 
@@ -195,7 +219,7 @@ func (j *judged) enough() (string, error) {
 	if needed <= 1 || j.Statistic == views.Value {
 		return "", nil
 	}
-	rate, err := j.perSecond()
+	rate, err := j.perSecond(j.window())
 	return fmt.Sprintf("%s * %s > %s", rate, number(j.interval.Seconds()), number(float64(needed)-0.5)), err
 }
 

@@ -109,6 +109,10 @@ func TestStatistics(t *testing.T) {
 			`error_type!="", error_type!="canceled"`, []string{"> 0.06\n", ") * 100"},
 		},
 		{
+			"error ratio of a server that says no error.type", views.Baseline{Name: "errors", Metric: "http.server.request.duration", Statistic: views.ErrorRatio, Unit: "%", Target: 5},
+			`or rate(http_server_request_duration_seconds_count{error_type="", http_response_status_code=~"[5-9].."}[132s])`, []string{"> 0.06\n"},
+		},
+		{
 			"level", views.Baseline{Name: "memory_mb", Metric: "process.memory.usage", Statistic: views.Value, Target: 1024, Unit: "MiB"},
 			`sum by (job, instance) (last_over_time(process_memory_usage_bytes[132s]))`, []string{"> 1288490188.8\n"},
 		},

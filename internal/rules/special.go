@@ -30,42 +30,31 @@ func (j *judged) pairs() []views.BurnWindow {
 
 // bad is the share of bad measurements in a window: failures, or values beyond
 // the target.
-func (j *judged) bad(window time.Duration) (string, error) {
-	in := func(suffix string, more ...matcher) (string, error) {
-		expr, err := j.sumRate(suffix, nil, more...)
-		return strings.Replace(expr, "["+j.window()+"]", "["+promDuration(max(window, j.interval*22/10))+"]", 1), err
-	}
+func (j *judged) bad(over time.Duration) (string, error) {
+	in := j.over(over)
 	bound := j.Target / j.factor
 	switch {
-	case j.Statistic == views.ErrorRatio && !j.native:
-		failed, err := in(j.countSuffix(), j.failures()...)
-		if err != nil {
-			return "", err
-		}
-		all, err := in(j.countSuffix())
-		return fmt.Sprintf("((%s or 0 * %s) / %s)", failed, all, all), err
 	case j.Statistic == views.ErrorRatio:
-		failed, err := in("", j.failures()...)
+		failed, err := j.perSecond(in, j.failures()...)
 		if err != nil {
 			return "", err
 		}
-		all, err := in("")
-		return fmt.Sprintf("((histogram_count(%s) or 0 * histogram_count(%s)) / histogram_count(%s))", failed, all, all), err
+		all, err := j.perSecond(in)
+		return fmt.Sprintf("((%s or 0 * %s) / %s)", failed, all, all), err
 	case j.native:
-		all, err := in("")
+		all, err := j.sumRateOver(in, "", nil, nil)
 		return fmt.Sprintf("histogram_fraction(%s, +Inf, %s)", number(bound), all), err
 	}
-	good, err := in("_bucket", matcher{"le", "=~", boundPattern(bound)})
+	good, err := j.sumRateOver(in, "_bucket", nil, []matcher{{"le", "=~", boundPattern(bound)}})
 	if err != nil {
 		return "", err
 	}
-	all, err := in("_count")
+	all, err := j.sumRateOver(in, "_count", nil, nil)
 	return fmt.Sprintf("(1 - %s / %s)", good, all), err
 }
 
-func (j *judged) failures() []matcher {
-	return []matcher{{j.attribute("error.type"), "!=", ""}, {j.attribute("error.type"), "!=", "canceled"}}
-}
+// over is a window for rate(), which needs two samples.
+func (j *judged) over(d time.Duration) string { return promDuration(max(d, j.interval*22/10)) }
 
 // boundPattern matches a bucket's bound as any of the ways it comes writes it:
 // 1 by OTLP, 1.0 by a scrape, 1e-06 by some.
@@ -86,14 +75,6 @@ func window(w views.BurnWindow) string { return promDuration(w.Long) + "/" + pro
 // addBurn adds the rules of a burn-rate baseline: how many times faster than it
 // may the budget burns in both windows of each pair, and the alert.
 func (j *judged) addBurn(g *Group, identity map[string]string) error {
-	needed := ""
-	if n := j.Needed(); n > 1 {
-		rate, err := j.perSecond()
-		if err != nil {
-			return err
-		}
-		needed = rate
-	}
 	var terms []string
 	for _, w := range j.pairs() {
 		long, err := j.bad(w.Long)
@@ -112,9 +93,12 @@ func (j *judged) addBurn(g *Group, identity map[string]string) error {
 			Expr: fmt.Sprintf("(\n    %s < %s\n  or\n    %s\n)\n/ %s >= 0", long, short, short, strconv.FormatFloat(1-j.Objective, 'g', 12, 64)),
 		})
 		over := fmt.Sprintf("%s > %s", selector(j.record+":burn_rate", append(j.identity(), equal("otelperf_burn_windows", window(w)))...), number(w.Factor))
-		if needed != "" {
-			count := strings.Replace(needed, "["+j.window()+"]", "["+promDuration(max(w.Long, j.interval*22/10))+"]", 1)
-			over += fmt.Sprintf("\nand on (%s)\n  (%s * %s > %s)", list(j.by()), count, number(w.Long.Seconds()), number(float64(j.Needed())-0.5))
+		if n := j.Needed(); n > 1 {
+			rate, err := j.perSecond(j.over(w.Long))
+			if err != nil {
+				return err
+			}
+			over += fmt.Sprintf("\nand on (%s)\n  (%s * %s > %s)", list(j.by()), rate, number(w.Long.Seconds()), number(float64(n)-0.5))
 		}
 		terms = append(terms, over)
 	}
