@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -61,16 +62,14 @@ func TestGeneratedRules(t *testing.T) {
 			if out, err := promtool(t, dir, "test", "rules", "test.yml"); err != nil {
 				t.Fatalf("%v\n%s", err, out)
 			}
-			lab.Write(t, dir, "rules.yml", string(bytes.ReplaceAll([]byte(rules), []byte("> 0.12\n"), []byte("> 0.3\n"))))
-			if out, err := promtool(t, dir, "test", "rules", "test.yml"); err == nil {
-				t.Errorf("the tests pass with another threshold\n%s", out)
-			}
+			wantNoticed(t, dir, rules)
 		})
 	}
 	t.Run("native histograms", func(t *testing.T) {
 		t.Parallel()
 		dir := t.TempDir()
-		lab.Write(t, dir, "rules.yml", generate(t, "rules", "--native-histograms", shop))
+		rules := generate(t, "rules", "--native-histograms", shop)
+		lab.Write(t, dir, "rules.yml", rules)
 		lab.Write(t, dir, "test.yml", generate(t, "rules", "--native-histograms", "--tests", "rules.yml", shop))
 		if out, err := promtool(t, dir, "check", "rules", "--lint=all", "--lint-fatal", "rules.yml"); err != nil {
 			t.Fatalf("%v\n%s", err, out)
@@ -78,7 +77,24 @@ func TestGeneratedRules(t *testing.T) {
 		if out, err := promtool(t, dir, "test", "rules", "test.yml"); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
+		wantNoticed(t, dir, rules)
 	})
+}
+
+// wantNoticed: the generated tests notice rules with other thresholds, burn
+// rates and shares of the past.
+func wantNoticed(t *testing.T, dir, rules string) {
+	t.Helper()
+	for _, change := range [][2]string{{"> 0.12\n", "> 0.3\n"}, {"> 10\n", "> 40\n"}, {"> 6\n", "> 100\n"}, {" > 1.5 * ", " > 9 * "}} {
+		other := strings.ReplaceAll(rules, change[0], change[1])
+		if other == rules {
+			t.Errorf("the rules do not have %q", change[0])
+		}
+		lab.Write(t, dir, "rules.yml", other)
+		if out, err := promtool(t, dir, "test", "rules", "test.yml"); err == nil {
+			t.Errorf("the tests pass with %q for %q\n%s", change[1], change[0], out)
+		}
+	}
 }
 
 // TestSpecialRules: what a burn rate and a baseline relative to its own past
@@ -94,6 +110,12 @@ name = "available"
 metric = "http.server.request.duration"
 statistic = "error_ratio"
 objective = 0.99
+[[baseline]]
+name = "failing"
+metric = "http.server.request.duration"
+statistic = "error_ratio"
+target = 10
+unit = "%"
 [[baseline]]
 name = "fast"
 metric = "otelperf.operation.duration"
@@ -120,8 +142,11 @@ tests:
     input_series:
       - series: 'http_server_request_duration_seconds_count{job="j",instance="i"}'
         values: '0+100x120 12070+70x30 14200+100x120'
-      - series: 'http_server_request_duration_seconds_count{job="j",instance="i",error_type="500"}'
-        values: '0+0x120 30+30x30 930+0x120'
+      - series: 'http_server_request_duration_seconds_count{job="j",instance="i",error_type="500",http_response_status_code="500"}'
+        values: '0+0x120 4+4x30 124+0x120'
+      # Some instrumentations say the status only.
+      - series: 'http_server_request_duration_seconds_count{job="j",instance="i",http_response_status_code="503"}'
+        values: '0+0x120 26+26x30 806+0x120'
       - series: 'otelperf_operation_duration_seconds_bucket{job="j",instance="i",le="1"}'
         values: '0+100x120 12020+20x30 12720+100x120'
       - series: 'otelperf_operation_duration_seconds_count{job="j",instance="i"}'
@@ -134,12 +159,16 @@ tests:
       - expr: count by (alertname) (ALERTS{alertstate="firing"})
         eval_time: 124m
         exp_samples:
+          - labels: '{alertname="failing"}'
+            value: 1
           - labels: '{alertname="usual"}'
             value: 1
       - expr: count by (alertname) (ALERTS{alertstate="firing"})
         eval_time: 150m
         exp_samples:
           - labels: '{alertname="available"}'
+            value: 1
+          - labels: '{alertname="failing"}'
             value: 1
           - labels: '{alertname="fast"}'
             value: 1
