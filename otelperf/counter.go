@@ -37,27 +37,23 @@ const fold = 1 << 63
 func (c *Counter) Record(d time.Duration) {
 	// Everything rare is behind one call, which keeps this small enough to be
 	// inlined.
-	var total uint64
-	if c != nil && c.first.Load() != 0 && uint64(d) <= uint64(maxDuration) {
-		c.count.Add(1)
-		if total = c.total.Add(uint64(d)); total < fold {
-			return
-		}
-	}
-	c.rare(d, total)
-}
-
-// rare ends a Record that found total at fold or above after adding d, or
-// does the whole of one, for which total is 0.
-func (c *Counter) rare(d time.Duration, total uint64) {
 	if c == nil {
 		return
 	}
-	if total == 0 {
+	if uint64(d) > uint64(maxDuration) {
 		d = clamp(d)
+	}
+	n, total := c.count.Add(1), c.total.Add(uint64(d))
+	if n == 1 || total >= fold {
+		c.rare(d, n, total)
+	}
+}
+
+// rare ends a Record of d that was the first one, or found total at fold or
+// above.
+func (c *Counter) rare(d time.Duration, n, total uint64) {
+	if n == 1 {
 		c.begin(d)
-		c.count.Add(1)
-		total = c.total.Add(uint64(d))
 	}
 	// Among all that add while total is above fold only one crossed it, so it
 	// is folded once. The carry goes first: in between, total is still above
@@ -79,14 +75,11 @@ func (c *Counter) rare(d time.Duration, total uint64) {
 
 // begin notes when the first operation began, which took d until now.
 func (c *Counter) begin(d time.Duration) {
-	if c.first.Load() != 0 {
-		return
-	}
 	first := int64(now() - d)
 	if first == 0 {
 		first = 1 // Zero says that there was none; a nanosecond is nothing.
 	}
-	c.first.CompareAndSwap(0, first)
+	c.first.Store(first)
 }
 
 // sum returns the time spent in nanoseconds, as hi×2⁶⁴ + lo.
