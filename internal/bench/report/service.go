@@ -84,15 +84,11 @@ func (r report) soakText(p printer) {
 	p("| what | start | end | min | max | growth | limit | per hour | |")
 	p("|---|---:|---:|---:|---:|---:|---:|---:|---|")
 	for _, l := range s.Lines {
-		verdict := "flat"
-		if !l.Flat() {
-			verdict = "**not flat**"
-		}
 		unit := l.Unit
 		if unit != "" {
 			unit = ", " + unit
 		}
-		p("| %s%s | %.2f | %.2f | %.2f | %.2f | %+.2f | %.2f | %+.2f | %s |", l.Name, unit, l.Start, l.End, l.Min, l.Max, l.Growth, l.Limit, l.PerHour(), verdict)
+		p("| %s%s | %.2f | %.2f | %.2f | %.2f | %+.2f | %.2f | %+.2f | %s |", l.Name, unit, l.Start, l.End, l.Min, l.Max, l.Growth, l.Limit, l.PerHour(), l.Verdict())
 	}
 	p("")
 }

@@ -27,6 +27,7 @@ type Soak struct {
 type Line struct {
 	Name, Unit string
 	Limit      float64 // of Growth
+	Told       bool    // for information: it may grow
 	Samples    []Sample
 
 	// Of the samples without the first fifth.
@@ -83,9 +84,20 @@ func slope(s []Sample) float64 {
 	return all[len(all)/2]
 }
 
-// Flat reports whether the line does not rise by more than its limit. Too few
-// samples say nothing, and that is not flat.
-func (l Line) Flat() bool { return l.Growth <= l.Limit }
+// Flat reports whether the line does not rise by more than its limit, or may.
+// Too few samples say nothing, and that is not flat.
+func (l Line) Flat() bool { return l.Told || l.Growth <= l.Limit }
+
+// Verdict says in words whether the line is flat.
+func (l Line) Verdict() string {
+	switch {
+	case l.Told:
+		return "not judged"
+	case l.Flat():
+		return "flat"
+	}
+	return "NOT FLAT"
+}
 
 // Flat returns an error that names everything that grew.
 func (s Soak) Flat() error {
@@ -109,12 +121,8 @@ func (s Soak) Table() string {
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(w, "what\tstart\tend\tmin\tmax\tgrowth\tlimit\tper hour\tunit\tsamples\t")
 	for _, l := range s.Lines {
-		verdict := "flat"
-		if !l.Flat() {
-			verdict = "NOT FLAT"
-		}
 		_, _ = fmt.Fprintf(w, "%s\t%.2f\t%.2f\t%.2f\t%.2f\t%+.2f\t%.2f\t%+.2f\t%s\t%d\t%s\n",
-			l.Name, l.Start, l.End, l.Min, l.Max, l.Growth, l.Limit, l.PerHour(), l.Unit, len(l.Samples), verdict)
+			l.Name, l.Start, l.End, l.Min, l.Max, l.Growth, l.Limit, l.PerHour(), l.Unit, len(l.Samples), l.Verdict())
 	}
 	_ = w.Flush() // a Builder takes everything
 	return b.String()
