@@ -33,6 +33,7 @@ check: $(LINT) ## Run vet, the linter, and check that modules and generated file
 	  echo "== $$m: vet, lint, tidy"; \
 	  (cd $$m && $(GO) vet ./... && $(LINT) run --config $(CURDIR)/.golangci.yml ./... && $(GO) mod tidy -diff); \
 	done
+	@echo "== examples/httpdemo: vet of the build that nothing measures"; $(GO) vet -C examples/httpdemo -tags bare ./...
 	@echo "== generated files"; $(GO) generate ./... && git diff --exit-code --stat
 
 $(LINT):
