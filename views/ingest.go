@@ -274,6 +274,9 @@ func (in *input) distribution(s *series, sp span) {
 // sinceLast turns e.current, a cumulative state, into what was added since the
 // series was last seen, and keeps the state for the next time.
 func (in *input) sinceLast(s *series, first bool) {
+	if !first && in.current.Advance(&s.prev) {
+		return
+	}
 	in.state.Copy(&in.current)
 	if !first && !in.current.Since(&s.prev) { // a count fell: it began afresh
 		s.restarted()

@@ -53,6 +53,9 @@ type Distribution struct {
 	// Explicit buckets: counts[i] is of (bounds[i-1], bounds[i]].
 	bounds []float64
 	counts []uint64
+	// Those outside of [low, high) are empty. What one interval added to a
+	// series is in a few of its buckets.
+	low, high int
 
 	// Exponential buckets.
 	scale         int32
@@ -74,7 +77,7 @@ func (d *Distribution) Reset() {
 	d.Count, d.Sum = 0, 0
 	d.Lo, d.Hi = math.NaN(), math.NaN()
 	d.Kind = Plain
-	d.bounds, d.counts = d.bounds[:0], d.counts[:0]
+	d.bounds, d.counts, d.low, d.high = d.bounds[:0], d.counts[:0], 0, 0
 	d.scale, d.zeroCount, d.zeroThreshold = 0, 0, 0
 	d.pos.offset, d.pos.counts = 0, d.pos.counts[:0]
 	d.neg.offset, d.neg.counts = 0, d.neg.counts[:0]
@@ -91,7 +94,11 @@ func (d *Distribution) LoadPlain(count uint64, sum float64) error {
 }
 
 // LoadExplicit makes d a copy of p's data, or says why p cannot be used.
+//
+// It takes less if d had the same bounds before, as one series after the other
+// of a metric has.
 func LoadExplicit[N int64 | float64](d *Distribution, p *metricdata.HistogramDataPoint[N]) error {
+	checked := slices.Equal(d.bounds, p.Bounds)
 	d.Reset()
 	d.Count, d.Sum = p.Count, float64(p.Sum)
 	d.Lo, d.Hi = extreme(p.Min), extreme(p.Max)
@@ -104,21 +111,24 @@ func LoadExplicit[N int64 | float64](d *Distribution, p *metricdata.HistogramDat
 	if len(p.BucketCounts) != len(p.Bounds)+1 {
 		return errBuckets
 	}
-	for i, b := range p.Bounds {
-		if math.IsNaN(b) || math.IsInf(b, -1) || i > 0 && b <= p.Bounds[i-1] {
-			return errBounds
-		}
+	if !checked && !rising(p.Bounds) {
+		return errBounds
 	}
 	if !addsUp(p.Count, p.BucketCounts) {
 		return errCount
 	}
 	d.Kind = Explicit
-	d.bounds = append(d.bounds, p.Bounds...)
+	if checked {
+		d.bounds = d.bounds[:len(p.Bounds)] // they are there still
+	} else {
+		d.bounds = append(d.bounds, p.Bounds...)
+	}
 	d.counts = append(d.counts, p.BucketCounts...)
 	if n := len(d.bounds); n > 0 && math.IsInf(d.bounds[n-1], 1) { // says nothing
 		d.counts[n-1] += d.counts[n]
 		d.bounds, d.counts = d.bounds[:n-1], d.counts[:n]
 	}
+	d.high = len(d.counts)
 	return nil
 }
 
@@ -148,6 +158,15 @@ func LoadExponential[N int64 | float64](d *Distribution, p *metricdata.Exponenti
 	return nil
 }
 
+func rising(bounds []float64) bool {
+	for i, b := range bounds {
+		if math.IsNaN(b) || math.IsInf(b, -1) || i > 0 && b <= bounds[i-1] {
+			return false
+		}
+	}
+	return true
+}
+
 func addsUp(count uint64, buckets ...[]uint64) bool {
 	var sum uint64
 	for _, counts := range buckets {
@@ -172,7 +191,7 @@ func (d *Distribution) Copy(src *Distribution) {
 	d.Reset()
 	d.Count, d.Sum, d.Lo, d.Hi, d.Kind = src.Count, src.Sum, src.Lo, src.Hi, src.Kind
 	d.bounds = append(d.bounds, src.bounds...)
-	d.counts = append(d.counts, src.counts...)
+	d.counts, d.low, d.high = append(d.counts, src.counts...), src.low, src.high
 	d.scale, d.zeroCount, d.zeroThreshold = src.scale, src.zeroCount, src.zeroThreshold
 	d.pos.copy(&src.pos)
 	d.neg.copy(&src.neg)
@@ -211,10 +230,36 @@ func (d *Distribution) Since(prev *Distribution) bool {
 		d.pos.subtract(&prev.pos)
 		d.neg.subtract(&prev.neg)
 	}
+	d.less(prev)
+	return true
+}
+
+// Advance is Since, and makes prev what d was. It is for explicit buckets that
+// stay the same, and returns false, with d and prev as they are, for all else.
+func (d *Distribution) Advance(prev *Distribution) bool {
+	if d.Kind != Explicit || prev.Kind != Explicit || d.Count < prev.Count ||
+		!slices.Equal(d.bounds, prev.bounds) || fell(d.counts, prev.counts) {
+		return false
+	}
+	was := prev.counts[:len(d.counts)]
+	for i, c := range d.counts {
+		d.counts[i], was[i] = c-was[i], c
+	}
+	count, sum, lo, hi := d.Count, d.Sum, d.Lo, d.Hi
+	d.less(prev)
+	prev.Count, prev.Sum, prev.Lo, prev.Hi = count, sum, lo, hi
+	prev.low, prev.high = 0, len(was)
+	return true
+}
+
+// less takes prev off d's count and sum, and says of the extremes what the
+// difference of the buckets, which is made, leaves.
+func (d *Distribution) less(prev *Distribution) {
 	maxRose := d.Hi > prev.Hi || math.IsNaN(prev.Hi)
 	minFell := d.Lo < prev.Lo || math.IsNaN(prev.Lo)
 	d.Count -= prev.Count
 	d.Sum -= prev.Sum
+	d.narrow()
 	if lo, hi, ok := d.span(); ok {
 		if !maxRose {
 			d.Hi = min(d.Hi, hi)
@@ -223,7 +268,6 @@ func (d *Distribution) Since(prev *Distribution) bool {
 			d.Lo = max(d.Lo, lo)
 		}
 	}
-	return true
 }
 
 func fell(now, before []uint64) bool {
@@ -235,24 +279,36 @@ func fell(now, before []uint64) bool {
 	return false
 }
 
+// narrow finds out which explicit buckets hold anything.
+func (d *Distribution) narrow() {
+	for d.low < d.high && d.counts[d.low] == 0 {
+		d.low++
+	}
+	for d.low < d.high && d.counts[d.high-1] == 0 {
+		d.high--
+	}
+}
+
 // span returns the outer bounds of the buckets that hold anything.
 func (d *Distribution) span() (lo, hi float64, ok bool) {
 	lo, hi = math.Inf(-1), math.Inf(1)
 	switch d.Kind {
 	case Explicit:
-		first := slices.IndexFunc(d.counts, func(c uint64) bool { return c > 0 })
-		if first < 0 {
-			return lo, hi, false
+		first, end := d.low, d.high
+		for first < end && d.counts[first] == 0 {
+			first++
 		}
-		last := len(d.counts) - 1
-		for d.counts[last] == 0 {
-			last--
+		for first < end && d.counts[end-1] == 0 {
+			end--
+		}
+		if first == end {
+			return lo, hi, false
 		}
 		if first > 0 {
 			lo = d.bounds[first-1]
 		}
-		if last < len(d.bounds) {
-			hi = d.bounds[last]
+		if end <= len(d.bounds) {
+			hi = d.bounds[end-1]
 		}
 		return lo, hi, true
 	case Exponential:
@@ -280,9 +336,10 @@ func (d *Distribution) Add(o *Distribution) {
 	case d.Kind != o.Kind:
 		d.Kind = Mixed
 	case d.Kind == Explicit && slices.Equal(d.bounds, o.bounds):
-		for i, c := range o.counts {
-			d.counts[i] += c
+		for i := o.low; i < o.high; i++ {
+			d.counts[i] += o.counts[i]
 		}
+		d.low, d.high = min(d.low, o.low), max(d.high, o.high)
 	case d.Kind == Explicit:
 		d.addOnCommonBounds(o)
 	case d.Kind == Exponential:
@@ -323,5 +380,6 @@ func (d *Distribution) coarsen(bounds []float64) {
 		}
 	}
 	d.counts = d.counts[:len(bounds)+1]
+	d.low, d.high = 0, len(d.counts)
 	d.bounds = append(d.bounds[:0], bounds...)
 }
