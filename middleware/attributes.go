@@ -81,10 +81,11 @@ type scheme uint8
 const (
 	schemeHTTP scheme = iota
 	schemeHTTPS
-	schemeOther
+
+	schemes
 )
 
-func (s scheme) String() string { return [...]string{"http", "https", other}[s] }
+func (s scheme) String() string { return [schemes]string{"http", "https"}[s] }
 
 func (s scheme) attribute() attribute.KeyValue { return semconv.URLScheme(s.String()) }
 

@@ -91,6 +91,15 @@ func TestScheme(t *testing.T) {
 		{name: "junk over TLS", opts: []middleware.Option{proxy}, tls: true, forwarded: ";;proto;=,", xProto: ",", want: "https"},
 		{name: "from elsewhere", opts: []middleware.Option{proxy}, remote: "192.0.2.1:9", xProto: "https", want: "http"},
 		{name: "IPv4 in IPv6", opts: []middleware.Option{proxy}, remote: "[::ffff:10.1.1.1]:9", xProto: "https", want: "https"},
+		{name: "trusted network written as IPv6", opts: []middleware.Option{
+			middleware.WithTrustedProxies(netip.MustParsePrefix("::ffff:10.0.0.0/104")),
+		}, xProto: "https", want: "https"},
+		{name: "outside of a network written as IPv6", opts: []middleware.Option{
+			middleware.WithTrustedProxies(netip.MustParsePrefix("::ffff:10.0.0.0/112")),
+		}, xProto: "https", want: "http"},
+		{name: "network of IPv6", opts: []middleware.Option{
+			middleware.WithTrustedProxies(netip.MustParsePrefix("2001:db8::/32")),
+		}, remote: "[2001:db8::1]:9", xProto: "https", want: "https"},
 		{name: "Unix socket", opts: []middleware.Option{proxy}, remote: "@", xProto: "https", want: "https"},
 		{name: "no address", opts: []middleware.Option{proxy}, remote: "nonsense", xProto: "https", want: "http"},
 	} {
@@ -166,11 +175,14 @@ func TestOptionErrors(t *testing.T) {
 		"WithRouteLimit(0): want 1 to 10000":           {middleware.WithRouteLimit(0)},
 		"WithSeriesLimit(-1): want 1 to 100000":        {middleware.WithSeriesLimit(-1)},
 		"WithTrustedProxies: invalid network":          {middleware.WithTrustedProxies(netip.Prefix{})},
-		`server address "": want a host or host:port`:  {middleware.WithServerAddresses("")},
-		`server address "a:0": port must be`:           {middleware.WithServerAddresses("ok", "a:0")},
-		`server address "a:x": port must be`:           {middleware.WithServerAddresses("a:x")},
-		`server address "http://a": want`:              {middleware.WithServerAddresses("http://a")},
-		"1001 server addresses, more than 1000":        {middleware.WithServerAddresses(make([]string, 1001)...)},
+		"WithTrustedProxies: network ::ffff:10.0.0.0/95 is more than": {
+			middleware.WithTrustedProxies(netip.MustParsePrefix("::ffff:10.0.0.0/95")),
+		},
+		`server address "": want a host or host:port`: {middleware.WithServerAddresses("")},
+		`server address "a:0": port must be`:          {middleware.WithServerAddresses("ok", "a:0")},
+		`server address "a:x": port must be`:          {middleware.WithServerAddresses("a:x")},
+		`server address "http://a": want`:             {middleware.WithServerAddresses("http://a")},
+		"1001 server addresses, more than 1000":       {middleware.WithServerAddresses(make([]string, 1001)...)},
 	}
 	for want, opts := range server {
 		if _, err := middleware.New(opts...); err == nil || !strings.HasPrefix(err.Error(), "middleware: "+want) {

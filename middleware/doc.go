@@ -77,7 +77,8 @@
 //	goexit                    it ended its goroutine by runtime.Goexit
 //	timeout                   a http.TimeoutHandler inside of the middleware cut
 //	                          it off, or the deadline of a write did
-//	500 … 599                 it answered so
+//	500 … 999                 it answered so; what is over 599 is no status, and
+//	                          clients take it for a 5xx (RFC 9110, 15)
 //	canceled                  the client left before the whole answer was written
 //	context.DeadlineExceeded  the deadline of the request's context passed before
 //	                          that, as it does within a http.TimeoutHandler
@@ -149,7 +150,7 @@
 //
 // # Cost
 //
-// One allocation for a server's request, the ResponseWriter of 224 bytes; none
+// One allocation for a server's request, the ResponseWriter of 176 bytes; none
 // for a client's, one with [WithBodyEnd]. Most of the time is the SDK's, which
 // looks at each attribute of each recording. Where a histogram has the Bind
 // method of OpenTelemetry's metric/x extension, attributes are bound ahead of

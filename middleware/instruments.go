@@ -164,8 +164,8 @@ func (m *Middleware) newSeries(k serverKey, extra []attribute.KeyValue) *series 
 // newOverflow makes the series that stand in for all that found no room: one
 // for each scheme, and one more for each for those that failed, so that an
 // error ratio stays true.
-func (m *Middleware) newOverflow() (o [schemeOther + 1][2]*series) {
-	for s := schemeHTTP; s <= schemeOther; s++ {
+func (m *Middleware) newOverflow() (o [schemes][2]*series) {
+	for s := range schemes {
 		for failed := range 2 {
 			attrs := []attribute.KeyValue{
 				semconv.HTTPRequestMethodKey.String(other),

@@ -181,3 +181,30 @@ func TestContextAttributesThroughTimeoutHandler(t *testing.T) {
 	serve(h, "GET", "/")
 	wantAttrs(t, m.only(), "context=true", "writer=")
 }
+
+// TestAttributesOfTheSameHash has lists of attributes that the table cannot tell
+// apart by their hashes, which anybody can find for numbers.
+func TestAttributesOfTheSameHash(t *testing.T) {
+	const prime uint64 = 0x9e3779b97f4a7c15 // the hash's own
+	m := newMeter(t)
+	var x, y uint64
+	h := m.server().Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		middleware.AddAttributes(w, attribute.Int64("x", int64(x)), attribute.Int64("y", int64(y)))
+	}))
+	const lists = 3
+	for range 2 {
+		for x = range uint64(lists) {
+			y = -x * prime * prime
+			serve(h, "GET", "/")
+		}
+	}
+	got := m.samples("http.server.request.duration")
+	if len(got) != lists {
+		t.Errorf("%d series of %d lists", len(got), lists)
+	}
+	for _, s := range got {
+		if s.n != 2 {
+			t.Errorf("%s was recorded %d times, want 2", s.attrs, s.n)
+		}
+	}
+}

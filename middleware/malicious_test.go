@@ -132,6 +132,7 @@ func FuzzServer(f *testing.F) {
 	f.Add("GET", "example.com", "/users/7", "proto=https", "https", "127.0.0.1:1", 1, 1, 200, "k", "v")
 	f.Add("get", "[::1]:80", "//", `;proto="`, ",", "@", 2, 0, 599, "http.route", "\xff")
 	f.Add("", "", "", "", "", "", -1, -1, 100, "", "")
+	f.Add("0", "0", "/users/0", "0", "0", "0", 1, -37, 889, "0", "0")
 	f.Fuzz(func(t *testing.T, method, host, path, forwarded, proto, remote string, major, minor, status int, key, value string) {
 		m := newMeter(t)
 		mw := m.server(middleware.WithBodySizes(), middleware.WithContextAttributes(),

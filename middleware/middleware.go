@@ -23,7 +23,7 @@ type Middleware struct {
 	routes      *nameTable
 	joins       *joinTable
 	active      *activeCells[serverActiveKey]
-	overflow    [schemeOther + 1][2]*series // by scheme and whether the request failed
+	overflow    [schemes][2]*series // by scheme and whether the request failed
 	dropped     droppedCounts
 	shape       shapeCache
 	off         bool

@@ -181,19 +181,37 @@ func WithBodySizes() Option {
 // first element of the header counts: what the proxy nearest to the client saw,
 // or what the client itself claims where that proxy adds to the header instead of
 // replacing it. Nothing but http and https is taken from it.
-// Connections over a Unix socket count as coming from 127.0.0.1. The default
+// Connections over a Unix socket count as coming from 127.0.0.1. A network of
+// IPv4 may be written as one of IPv6 too, as ::ffff:10.0.0.0/104. The default
 // trusts nobody. For [New].
 func WithTrustedProxies(networks ...netip.Prefix) Option {
 	return func(c *config) {
 		c.only(serverSide, "WithTrustedProxies")
 		for _, n := range networks {
-			if !n.IsValid() {
-				c.errs = append(c.errs, errors.New("middleware: WithTrustedProxies: invalid network"))
-				return
+			n, err := unmapped(n)
+			if err != nil {
+				c.errs = append(c.errs, fmt.Errorf("middleware: WithTrustedProxies: %w", err))
+				continue
 			}
+			c.trusted = append(c.trusted, n)
 		}
-		c.trusted = append(c.trusted, networks...)
 	}
+}
+
+// unmapped returns the IPv4 network that an IPv6 one such as
+// ::ffff:10.0.0.0/104 stands for, and any other as it is. Addresses of
+// connections are compared unmapped, and the one would never contain the other.
+func unmapped(n netip.Prefix) (netip.Prefix, error) {
+	const mapped = 96 // bits before the IPv4 address
+	switch {
+	case !n.IsValid():
+		return n, errors.New("invalid network: want one of netip.ParsePrefix")
+	case !n.Addr().Is4In6():
+		return n, nil
+	case n.Bits() < mapped:
+		return n, fmt.Errorf("network %v is more than all of IPv4: want 0.0.0.0/0 for that, or one of IPv6", n)
+	}
+	return netip.PrefixFrom(n.Addr().Unmap(), n.Bits()-mapped), nil
 }
 
 // WithServerAddresses adds server.address, and server.port where the name has

@@ -80,11 +80,12 @@ func (m *Middleware) begin(w http.ResponseWriter, r *http.Request) *response {
 	if len(m.hosts.names) > 0 {
 		key.host = m.hosts.number(r.Host)
 	}
+	path := r.URL.Path // a request without a URL panics here, before it is active
 	cell := m.active.get(key, key.slot()).count.Enter()
 	rw := m.newResponse()
 	rw.w, rw.m, rw.r = w, m, r
 	rw.active = cell
-	rw.frame.req, rw.frame.path = r, r.URL.Path
+	rw.frame.req, rw.frame.path = r, path
 	rw.key = key
 	rw.protocol = protocolOf(r.ProtoMajor, r.ProtoMinor)
 	if r.Pattern != "" {
@@ -202,8 +203,8 @@ func (rw *response) Header() http.Header { return rw.w.Header() }
 // 101, which ends the exchange of HTTP. Further calls reach the server, which
 // knows what to say about them.
 func (rw *response) WriteHeader(code int) {
-	rw.w.WriteHeader(code) // panics if the code is not one
-	if rw.status != 0 || rw.hijacked || code < 200 && code != http.StatusSwitchingProtocols {
+	rw.w.WriteHeader(code) // net/http's panics if the code is not one
+	if rw.status != 0 || rw.hijacked || code < 200 && code != http.StatusSwitchingProtocols || code > 999 {
 		return
 	}
 	rw.setStatus(code)
@@ -267,21 +268,21 @@ func (rw *response) writeFailed(err error) {
 
 func (rw *response) flush() {
 	rw.w.(http.Flusher).Flush()
-	rw.flushed()
+	rw.flushed(nil)
 }
 
 func (rw *response) flushError() error {
 	err := rw.w.(interface{ FlushError() error }).FlushError()
-	rw.flushed()
-	if err != nil {
-		rw.writeFailed(err)
-	}
+	rw.flushed(err)
 	return err
 }
 
 // flushed notes that a flush sends the header, with status 200 if there was
 // none.
-func (rw *response) flushed() {
+func (rw *response) flushed(err error) {
+	if err != nil {
+		rw.writeFailed(err)
+	}
 	if rw.status == 0 && !rw.hijacked {
 		rw.setStatus(http.StatusOK)
 	}
@@ -295,7 +296,7 @@ func (rw *response) hijack() (net.Conn, *bufio.ReadWriter, error) {
 
 // tookOver notes that the connection is the handler's own.
 func (rw *response) tookOver(err error) {
-	if err != nil || rw.hijacked {
+	if err != nil {
 		return
 	}
 	rw.hijacked = true

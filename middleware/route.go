@@ -155,8 +155,13 @@ const unknownCut = -1
 // took off.
 func (rw *response) cutOff() int {
 	if rw.cut == unknownCut {
-		whole, _, _ := strings.Cut(rw.frame.req.RequestURI, "?")
-		rw.setCut(cutSegments(whole, rw.frame.req.URL.EscapedPath()))
+		r := rw.frame.req
+		whole, _, _ := strings.Cut(r.RequestURI, "?")
+		path := rw.frame.path
+		if r.URL.Path == path { // else somebody has changed it in place since
+			path = r.URL.EscapedPath()
+		}
+		rw.setCut(cutSegments(whole, path))
 	}
 	return int(rw.cut)
 }

@@ -119,6 +119,26 @@ func TestRoute(t *testing.T) {
 			func(mw wrap) http.Handler { return mw(hook(leaf)) }, ""},
 		{"exact root", "/",
 			func(mw wrap) http.Handler { return mw(hook(muxOf("/{$}", leaf))) }, "/{$}"},
+		{"path changed in place", "/a/b/c/7",
+			func(mw wrap) http.Handler {
+				inner := hook(muxOf("/c/{id}", leaf))
+				return muxOf("/{x}/{y}/c/{id}", strip("/a", mw(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					r.URL.Path = strings.TrimPrefix(r.URL.Path, "/b")
+					inner.ServeHTTP(w, r)
+				}))))
+			}, "/{x}/{y}/c/{id}"},
+		{"base that ends before what is cut off", "/a/b/c/7",
+			func(mw wrap) http.Handler {
+				return mw(hook(muxOf("/a/", strip("/a/b", hook(muxOf("/c/{id}", leaf))))))
+			}, "/a/c/{id}"},
+		{"base that ends with what is cut off", "/a/b",
+			func(mw wrap) http.Handler {
+				return mw(hook(muxOf("/{x}/{y}", strip("/a/b", hook(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { r.Pattern = "/{$}" }))))))
+			}, "/{x}/{y}/{$}"},
+		{"base that ends in a rest wildcard", "/a/b/c/7",
+			func(mw wrap) http.Handler {
+				return mw(hook(muxOf("/{x}/{rest...}", strip("/a/b", hook(muxOf("/c/{id}", leaf))))))
+			}, "/{x}/c/{id}"},
 		{"escaped path below StripPrefix", "/api/a%2Fb/7",
 			func(mw wrap) http.Handler {
 				return muxOf("/api/", strip("/api", mw(hook(muxOf("/{x}/{id}", leaf)))))

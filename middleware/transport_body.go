@@ -141,10 +141,30 @@ func (b *responseBody) end(err error) {
 
 func (b *responseBody) write(p []byte) (int, error) { return b.body.(io.Writer).Write(p) }
 
+// writeTo leaves the end to Close where w failed, as Read does for whoever
+// copies by it: that is no fault of the request's.
 func (b *responseBody) writeTo(w io.Writer) (int64, error) {
-	n, err := b.body.(io.WriterTo).WriteTo(w)
+	to := destination{Writer: w}
+	n, err := b.body.(io.WriterTo).WriteTo(&to)
 	b.read.Add(n)
-	b.end(err)
+	if err == nil || !to.failed {
+		b.end(err)
+	}
+	return n, err
+}
+
+// A destination remembers whether it failed. It has no ReadFrom, which would
+// hide whose error it returns.
+type destination struct {
+	io.Writer
+	failed bool
+}
+
+func (d *destination) Write(p []byte) (int, error) {
+	n, err := d.Writer.Write(p)
+	if err != nil || n < len(p) {
+		d.failed = true
+	}
 	return n, err
 }
 

@@ -1,14 +1,19 @@
 package middleware_test
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/otelperf/otelperf-go/middleware"
 )
@@ -105,6 +110,66 @@ func TestBodyThatBreaks(t *testing.T) {
 			t.Errorf("got %v, want %v", e, err)
 		}
 		wantAttrs(t, m.call(), "error.type="+want, "http.response.status_code=200")
+	}
+}
+
+// brokenWriterTo is a body that fails once it has written some of itself.
+type brokenWriterTo struct{ broken }
+
+func (b brokenWriterTo) WriteTo(w io.Writer) (int64, error) {
+	n, err := io.WriteString(w, "half")
+	if err != nil || n < 4 {
+		return int64(n), cmp.Or(err, io.ErrShortWrite)
+	}
+	return int64(n), b.err
+}
+
+// limitedWriter takes n bytes.
+type limitedWriter struct {
+	n   int
+	err error
+}
+
+func (w limitedWriter) Write(p []byte) (int, error) {
+	if len(p) > w.n {
+		return w.n, w.err
+	}
+	return len(p), nil
+}
+
+// TestWhoseErrorOfWriteTo tells an error of the body from one of what it is
+// written to, which is nothing that the server or the network did.
+func TestWhoseErrorOfWriteTo(t *testing.T) {
+	full := errors.New("disk full")
+	for name, c := range map[string]struct {
+		to        io.Writer
+		err       error // of the body
+		want      error
+		errorType string
+		size      float64
+	}{
+		"neither":           {limitedWriter{n: 9}, nil, nil, "", 4},
+		"body":              {limitedWriter{n: 9}, io.ErrUnexpectedEOF, io.ErrUnexpectedEOF, "unexpected_eof", 4},
+		"destination":       {limitedWriter{2, full}, io.ErrUnexpectedEOF, full, "", 2},
+		"destination, mute": {limitedWriter{3, nil}, io.ErrUnexpectedEOF, io.ErrShortWrite, "", 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newMeter(t)
+			tr := m.transport(answer(200, brokenWriterTo{broken{c.err}}), middleware.WithBodyEnd(), middleware.WithBodySizes())
+			resp, err := get(t, tr, "http://example.com/")
+			if err != nil {
+				t.Fatal(err)
+			}
+			n, err := resp.Body.(io.WriterTo).WriteTo(c.to)
+			if !errors.Is(err, c.want) || float64(n) != c.size {
+				t.Errorf("got %d, %v, want %v, %v", n, err, c.size, c.want)
+			}
+			resp.Body.Close()
+			wantAttrs(t, m.call(), "error.type="+c.errorType, "http.response.status_code=200")
+			if s := m.samples("http.client.response.body.size"); len(s) != 1 || s[0].n != 1 || s[0].sum != c.size {
+				t.Errorf("size %v, want %v", s, c.size)
+			}
+		})
 	}
 }
 
@@ -220,6 +285,9 @@ func TestRequestSize(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m := newMeter(t)
 			tr := m.transport(tripper(func(r *http.Request) (*http.Response, error) {
+				if again := r.Header.Get("X-Again") != ""; again != (r.GetBody != nil) {
+					t.Errorf("the base transport can get the body again: %v, want %v", r.GetBody != nil, again)
+				}
 				if r.Body != nil {
 					io.Copy(io.Discard, r.Body)
 				}
@@ -283,6 +351,93 @@ func TestPhases(t *testing.T) {
 			if traced != 2 {
 				t.Errorf("the caller's own trace saw %d responses", traced)
 			}
+		})
+	}
+}
+
+// TestBodyThatCannotBeSentAgain hands the error of GetBody on and keeps the count
+// of what was sent.
+func TestBodyThatCannotBeSentAgain(t *testing.T) {
+	m := newMeter(t)
+	gone := errors.New("gone")
+	tr := m.transport(tripper(func(r *http.Request) (*http.Response, error) {
+		io.Copy(io.Discard, r.Body)
+		if b, err := r.GetBody(); b != nil || !errors.Is(err, gone) {
+			t.Errorf("got %v, %v, want %v", b, err, gone)
+		}
+		return answer(200, http.NoBody)(r)
+	}), middleware.WithBodySizes())
+	r, err := http.NewRequest(http.MethodPost, "http://example.com/", body())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.GetBody = func() (io.ReadCloser, error) { return nil, gone }
+	if _, err := tr.RoundTrip(r); err != nil {
+		t.Fatal(err)
+	}
+	if s := m.samples("http.client.request.body.size"); len(s) != 1 || s[0].sum != 4 {
+		t.Errorf("got %v, want 4 bytes", s)
+	}
+}
+
+// TestPhasesDoneTwice has what a transport does that dials two addresses at once,
+// or one after another: the first beginning and the first success count.
+func TestPhasesDoneTwice(t *testing.T) {
+	failed := errors.New("failed")
+	type trace = *httptrace.ClientTrace
+	for name, c := range map[string]struct {
+		do   func(trace)
+		want string // phase, number of times, seconds
+	}{
+		"two dials": {func(tr trace) {
+			tr.ConnectStart("tcp", "a")
+			pass(time.Second)
+			tr.ConnectStart("tcp", "b")
+			pass(time.Second)
+			tr.ConnectDone("tcp", "a", nil)
+			pass(time.Second)
+			tr.ConnectDone("tcp", "b", nil)
+		}, "connect 1 2"},
+		"the first dial failed": {func(tr trace) {
+			tr.ConnectStart("tcp", "a")
+			pass(time.Second)
+			tr.ConnectDone("tcp", "a", failed)
+			tr.ConnectStart("tcp", "b")
+			pass(2 * time.Second)
+			tr.ConnectDone("tcp", "b", nil)
+		}, "connect 1 3"},
+		"two names": {func(tr trace) {
+			for range 2 {
+				tr.DNSStart(httptrace.DNSStartInfo{})
+				pass(time.Second)
+				tr.DNSDone(httptrace.DNSDoneInfo{})
+			}
+		}, "dns 1 1"},
+		"no name": {func(tr trace) {
+			tr.DNSStart(httptrace.DNSStartInfo{})
+			tr.DNSDone(httptrace.DNSDoneInfo{Err: failed})
+		}, ""},
+		"an end without a beginning": {func(tr trace) { tr.TLSHandshakeDone(tls.ConnectionState{}, nil) }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := newMeter(t)
+				tr := m.transport(tripper(func(r *http.Request) (*http.Response, error) {
+					c.do(httptrace.ContextClientTrace(r.Context()))
+					return answer(200, http.NoBody)(r)
+				}), middleware.WithPhases())
+				if _, err := get(t, tr, "http://example.com/"); err != nil {
+					t.Fatal(err)
+				}
+				var got string
+				for _, s := range m.samples("otelperf.http.client.phase.duration") {
+					phase, _, _ := strings.Cut(strings.TrimPrefix(s.attrs, "otelperf.http.client.phase="), " ")
+					got += fmt.Sprintf("%s %d %v", phase, s.n, s.sum)
+				}
+				if got != c.want {
+					t.Errorf("got %q, want %q", got, c.want)
+				}
+			})
 		})
 	}
 }

@@ -91,7 +91,7 @@ func (b between) hijack() (net.Conn, *bufio.ReadWriter, error) {
 
 func (b between) flush() error {
 	err := http.NewResponseController(b.rw.w).Flush()
-	b.rw.flushed()
+	b.rw.flushed(err)
 	return err
 }
 

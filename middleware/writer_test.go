@@ -1,0 +1,198 @@
+package middleware_test
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/otelperf/otelperf-go/middleware"
+)
+
+// A failing writer writes half of what it gets.
+type failing struct {
+	discard
+	err error
+}
+
+func (f failing) Write(p []byte) (int, error)               { return len(p) / 2, f.err }
+func (f failing) WriteString(s string) (int, error)         { return len(s) / 2, f.err }
+func (f failing) FlushError() error                         { return f.err }
+func (f failing) ReadFrom(r io.Reader) (n int64, err error) { return 2, f.err }
+
+// TestErrorsOfWriting sees that each way to write returns what the writer below
+// returned, that the bytes that were written count and the rest do not, and that a
+// deadline is a timeout whichever way it shows.
+func TestErrorsOfWriting(t *testing.T) {
+	for name, write := range map[string]func(w http.ResponseWriter) (int64, error){
+		"Write": func(w http.ResponseWriter) (int64, error) {
+			n, err := w.Write([]byte("body"))
+			return int64(n), err
+		},
+		"WriteString": func(w http.ResponseWriter) (int64, error) {
+			n, err := w.(io.StringWriter).WriteString("body")
+			return int64(n), err
+		},
+		"ReadFrom": func(w http.ResponseWriter) (int64, error) {
+			return w.(io.ReaderFrom).ReadFrom(strings.NewReader("body"))
+		},
+		"FlushError":              func(w http.ResponseWriter) (int64, error) { return 0, w.(interface{ FlushError() error }).FlushError() },
+		"Flush behind the writer": func(w http.ResponseWriter) (int64, error) { return 0, http.NewResponseController(w).Flush() },
+	} {
+		for _, c := range []struct {
+			err       error
+			errorType string
+		}{{nil, ""}, {io.ErrClosedPipe, ""}, {os.ErrDeadlineExceeded, "timeout"}, {http.ErrHandlerTimeout, "timeout"}} {
+			m := newMeter(t)
+			var n int64
+			h := m.server(middleware.WithBodySizes()).Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				var err error
+				if n, err = write(w); !errors.Is(err, c.err) {
+					t.Errorf("%s: got %v, want %v", name, err, c.err)
+				}
+			}))
+			var w http.ResponseWriter = failing{discard{make(http.Header)}, c.err}
+			if strings.Contains(name, "behind") {
+				w = hiding{w}
+			}
+			h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+			wantAttrs(t, m.only(), "error.type="+c.errorType, "http.response.status_code=200")
+			want := int64(2)
+			if strings.Contains(name, "Flush") {
+				want = 0
+			}
+			if s := m.samples("http.server.response.body.size"); n != want || len(s) != 1 || s[0].sum != float64(want) {
+				t.Errorf("%s: returned %d, counted %v, want %d", name, n, s, want)
+			}
+		}
+	}
+}
+
+// switchable is a writer whose Hijack can fail.
+type switchable struct {
+	discard
+	err *error
+}
+
+func (s switchable) Hijack() (net.Conn, *bufio.ReadWriter, error) { return nil, nil, *s.err }
+
+// TestHijackCountsOnce hijacks in vain, and more often than once, and after the
+// response was a stream already.
+func TestHijackCountsOnce(t *testing.T) {
+	for name, c := range map[string]struct {
+		header string
+		errs   []error
+		stream bool
+		status string
+	}{
+		"in vain":           {"", []error{http.ErrNotSupported}, false, "200"},
+		"at the second try": {"", []error{http.ErrNotSupported, nil}, true, ""},
+		"twice":             {"", []error{nil, nil}, true, ""},
+		"and then in vain":  {"", []error{nil, http.ErrHijacked}, true, ""},
+		"an event stream":   {"text/event-stream", []error{nil, nil}, true, "200"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newMeter(t)
+			streams := func() int64 {
+				s := m.samples("otelperf.http.server.streams")
+				if len(s) != 1 {
+					t.Fatalf("streams %v", s)
+				}
+				return s[0].n
+			}
+			var err error
+			h := m.server().Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				if c.header != "" {
+					w.Header().Set("Content-Type", c.header)
+					w.WriteHeader(http.StatusOK)
+				}
+				for _, err = range c.errs {
+					if _, _, got := w.(http.Hijacker).Hijack(); !errors.Is(got, err) {
+						t.Errorf("got %v, want %v", got, err)
+					}
+				}
+				if got := streams() == 1; got != c.stream {
+					t.Errorf("%d streams, want one: %v", streams(), c.stream)
+				}
+			}))
+			h.ServeHTTP(switchable{discard{make(http.Header)}, &err}, httptest.NewRequest(http.MethodGet, "/", nil))
+			if got := streams(); got != 0 {
+				t.Errorf("%d streams at the end", got)
+			}
+			wantAttrs(t, m.only(), "http.response.status_code="+c.status)
+		})
+	}
+}
+
+// TestStepsBetweenWriters uses the writer that Unwrap returns where one that
+// hides its methods lies between ours and the server's: it is as good as ours.
+func TestStepsBetweenWriters(t *testing.T) {
+	for i, combine := range combinations {
+		m := newMeter(t)
+		p := &plain{header: make(http.Header)}
+		h := m.server(middleware.WithBodySizes()).Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			step := w.(interface{ Unwrap() http.ResponseWriter }).Unwrap()
+			_, hijacks := step.(http.Hijacker)
+			_, flushes := step.(interface{ FlushError() error })
+			if wantHijack, wantFlush := i&4 != 0, i&3 != 0; hijacks != wantHijack || flushes != wantFlush {
+				t.Errorf("combination %#x: hijacks %v, flushes %v, want %v, %v", i, hijacks, flushes, wantHijack, wantFlush)
+			}
+			if i&7 == 0 {
+				step = w // there is no step: Unwrap has led to the writer below
+			}
+			step.Header().Set("X", "y")
+			step.WriteHeader(http.StatusTeapot)
+			if n, err := step.Write([]byte("body")); n != 4 || err != nil {
+				t.Errorf("combination %#x: %d, %v", i, n, err)
+			}
+			if flushes {
+				if err := step.(interface{ FlushError() error }).FlushError(); (err != nil) != (i&2 != 0) {
+					t.Errorf("combination %#x: %v", i, err)
+				}
+			}
+			below := step.(interface{ Unwrap() http.ResponseWriter }).Unwrap()
+			if _, ok := below.(hiding); !ok {
+				t.Errorf("combination %#x: %T is below, want the wrapped writer", i, below)
+			}
+		}))
+		h.ServeHTTP(hiding{combine(p)}, httptest.NewRequest(http.MethodGet, "/", nil))
+		if p.header.Get("X") != "y" || p.body.String() != "body" || p.calls[0] != "WriteHeader 418" {
+			t.Errorf("combination %#x: %v, %q", i, p.calls, p.body.String())
+		}
+		wantAttrs(t, m.only(), "http.response.status_code=418")
+		if s := m.samples("http.server.response.body.size"); len(s) != 1 || s[0].sum != 4 {
+			t.Errorf("combination %#x: size %v, want 4", i, s)
+		}
+	}
+}
+
+// TestStatusThatIsNone has a writer that takes any number for a status.
+func TestStatusThatIsNone(t *testing.T) {
+	for code, want := range map[int]string{1000: "200", 1 << 16: "200", 1<<16 + 404: "200", 999: "999", 0: "200", -1: "200"} {
+		m := newMeter(t)
+		h := m.server().Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }))
+		h.ServeHTTP(discard{make(http.Header)}, httptest.NewRequest(http.MethodGet, "/", nil))
+		wantAttrs(t, m.only(), "http.response.status_code="+want)
+	}
+}
+
+// TestPatternIsHandedBack has middleware outside of ours read the pattern, also
+// where handlers get a copy of the request.
+func TestPatternIsHandedBack(t *testing.T) {
+	for name, opts := range map[string][]middleware.Option{
+		"the request itself": nil, "a copy": {middleware.WithContextAttributes()},
+	} {
+		m := newMeter(t)
+		h := m.server(opts...).Handler(muxOf("GET /users/{id}", http.HandlerFunc(nothing)))
+		r := httptest.NewRequest(http.MethodGet, "/users/7", nil)
+		h.ServeHTTP(httptest.NewRecorder(), r)
+		if r.Pattern != "GET /users/{id}" {
+			t.Errorf("%s: pattern %q", name, r.Pattern)
+		}
+	}
+}
