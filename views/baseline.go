@@ -162,9 +162,10 @@ type Baseline struct {
 	// which must be a bucket boundary, as views.For makes it. It alerts while
 	// both windows of one of the Burn pairs burn the rest, the error budget,
 	// more than Factor times as fast as the objective allows. Values are that
-	// rate, the target is the Factor, thresholds in percent mean nothing. Nil:
-	// 1h and 5m at 14.4, 6h and 30m at 6. What the windows hold is lost with
-	// the process. 0: no burn rate.
+	// rate, the target is the Factor of the pair that is farthest beyond it.
+	// ThresholdPercent means nothing, ClearPercent is a percentage of that
+	// Factor. Nil: 1h and 5m at 14.4, 6h and 30m at 6. What the windows hold is
+	// lost with the process. 0: no burn rate.
 	Objective float64
 	Burn      []BurnWindow
 
