@@ -25,6 +25,10 @@
 // The excess is how much worse than its target a value is, whichever side is
 // the bad one: 0.2 is 20 % worse. It is there in intervals that were judged.
 //
+// The sums have the temporality that the exporter behind the Processor asks
+// for of a counter. They go to that exporter only: where other readers serve
+// exporters of another temporality, those do not get the metrics above.
+//
 // # What an evaluation means
 //
 // A baseline judges groups: the series it matches, summed by its By
