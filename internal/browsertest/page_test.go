@@ -142,9 +142,12 @@ func TestPageLoadsWithoutComplaints(t *testing.T) {
 	}
 }
 
-// TestABreachShowsWithinTwoIntervals: live, without a reload.
+// TestABreachShowsWithinTwoIntervals: live, without a reload. The first
+// collection with the breach begins the first interval; the page must show it
+// before a third one is made. The interval is long, so that only a page that
+// waits, for time or for further collections, can miss it: not a busy machine.
 func TestABreachShowsWithinTwoIntervals(t *testing.T) {
-	const interval = 500 * time.Millisecond
+	const interval = 5 * time.Second
 	s := service(t, interval, nil)
 	now := time.Now()
 	for i := range 20 {
@@ -157,21 +160,26 @@ func TestABreachShowsWithinTwoIntervals(t *testing.T) {
 	if v := eval[string](t, b, "document.getElementById('verdict').dataset.kind"); v != "good" {
 		t.Fatalf("before the breach the page looks %s", v)
 	}
-	tick := time.NewTicker(interval)
-	defer tick.Stop()
-	shown := 1
-	for ; shown <= 10; shown++ {
-		must(t, s.Collect(time.Now(), scene.Calls(6)))
-		<-tick.C
-		state := eval[string](t, b, "document.querySelector('#baseline-table tbody tr').dataset.state")
-		if state == "firing" && eval[string](t, b, "document.getElementById('verdict').dataset.kind") == "bad" {
+	next, look := time.NewTicker(interval), time.NewTicker(50*time.Millisecond)
+	defer next.Stop()
+	defer look.Stop()
+	must(t, s.Collect(time.Now(), scene.Calls(6)))
+	for made := 1; ; {
+		row := eval[string](t, b, "document.querySelector('#baseline-table tbody tr').dataset.state")
+		verdict := eval[string](t, b, "document.getElementById('verdict').dataset.kind")
+		if row == "firing" && verdict == "bad" {
+			t.Logf("shown after %d collections", made)
 			break
 		}
-	}
-	// One interval is what judging takes. The machine that runs the tests may
-	// be busy; the page must not be what waits.
-	if shown > 4 {
-		t.Errorf("it took %d intervals", shown)
+		select {
+		case <-next.C:
+			if made == 2 {
+				t.Fatalf("two intervals after the breach the row is %q and the verdict %q", row, verdict)
+			}
+			made++
+			must(t, s.Collect(time.Now(), scene.Calls(6)))
+		case <-look.C:
+		}
 	}
 	must(t, b.Wait("[...document.querySelectorAll('#alerts li .message')].some(m => m.textContent.startsWith('ALERT search_ms'))"))
 	quiet(t, b, url)
