@@ -309,7 +309,34 @@ func TestKeyboardAndNames(t *testing.T) {
 	quiet(t, b, url)
 }
 
-// TestADayOfTwoHundredSeries: no task of the page blocks it for long.
+// reference is a piece of work that any table of this size costs in this
+// browser on this machine as busy as it is: read the overview's JSON, make a
+// table of its rows and lay it out. It returns the longest of five, in
+// milliseconds.
+const reference = `fetch('api/overview?range=86400').then(r => r.text()).then(text => {
+	let longest = 0;
+	for (let i = 0; i < 5; i++) {
+		const begin = performance.now();
+		const o = JSON.parse(text), table = document.createElement('table');
+		for (const item of [...o.baselines, ...o.timed]) {
+			const row = table.insertRow();
+			for (let c = 0; c < 7; c++) row.insertCell().textContent = item.name + ' ' + c;
+		}
+		document.body.append(table);
+		table.getBoundingClientRect();
+		table.remove();
+		document.body.getBoundingClientRect();
+		longest = Math.max(longest, performance.now() - begin);
+	}
+	return longest;
+})`
+
+// TestADayOfTwoHundredSeries: a stutter is a task that keeps the page from
+// answering a key or a scroll. Up to 200 ms, by the measure of Interaction to
+// Next Paint, an answer is felt as prompt. On a busy machine everything takes
+// longer; there no task may take more than twice the reference, which reads and
+// lays out a table of the same rows without a chart. The page stays at half of
+// it; drawing all charts at once takes sixteen times as long (go test -v says).
 func TestADayOfTwoHundredSeries(t *testing.T) {
 	var extra []views.Baseline
 	for i := range 100 {
@@ -335,17 +362,30 @@ func TestADayOfTwoHundredSeries(t *testing.T) {
 	if size > 1<<20 {
 		t.Errorf("the overview has %d bytes", size)
 	}
-	eval[bool](t, b, `window.longest = 0, new PerformanceObserver(l => l.getEntries().forEach(e => { longest = Math.max(longest, e.duration); })).observe({ type: "longtask" }), true`)
+	floor := eval[float64](t, b, reference)
+	eval[bool](t, b, `window.longest = 0, window.tasks = new PerformanceObserver(l => l.getEntries().forEach(e => { longest = Math.max(longest, e.duration); })), tasks.observe({ type: "longtask" }), true`)
 	for i := range 3 {
-		must(t, s.Collect(now.Add(time.Duration(i+1)*time.Second), calls))
-		must(t, b.Wait(fmt.Sprintf("document.querySelectorAll('#baseline-table tbody tr').length > 100 && %d >= 0", i)))
-		eval[bool](t, b, fmt.Sprintf("new Promise(r => { scrollTo(0, %d * 900); requestAnimationFrame(() => requestAnimationFrame(() => r(true))); })", i))
+		at := now.Add(time.Duration(i+1) * time.Second)
+		must(t, s.Collect(at, calls))
+		// The update comes by itself, and is drawn to the end.
+		must(t, b.Wait(fmt.Sprintf("document.body.dataset.drawn == '%d'", at.UnixMilli())))
+		if shown := eval[string](t, b, "document.getElementById('newest').dateTime"); shown != at.UTC().Format("2006-01-02T15:04:05.000Z") {
+			t.Errorf("the page is of %s, want %s", shown, at.UTC())
+		}
+		if rows := eval[int](t, b, "document.querySelectorAll('tbody tr').length"); rows < 200 {
+			t.Errorf("the page has %d rows", rows)
+		}
+		// The rows that come into view are drawn, too.
+		eval[bool](t, b, fmt.Sprintf("scrollTo(0, %d * 900), true", i+1))
+		must(t, b.Wait(`(seen => seen.length > 0 && seen.every(p => p.querySelector('canvas')))([...document.querySelectorAll('.spark')]
+			.filter(p => { const r = p.getBoundingClientRect(); return r.bottom > 0 && r.top < innerHeight; }))`))
 	}
-	must(t, b.Wait("performance.now() > 0"))
+	eval[bool](t, b, `tasks.takeRecords().forEach(e => { longest = Math.max(longest, e.duration); }), true`)
 	longest := eval[float64](t, b, "longest")
-	t.Logf("overview %d bytes, longest task %.0f ms", size, longest)
-	if longest > 1000 { // on a busy machine; some 50 ms on an idle one
-		t.Errorf("the page was blocked for %.0f ms", longest)
+	floor = max(floor, eval[float64](t, b, reference))
+	t.Logf("overview %d bytes, longest task %.0f ms, reference %.0f ms", size, longest, floor)
+	if most := max(200, 2*floor); longest > most {
+		t.Errorf("the page was blocked for %.0f ms, more than %.0f ms", longest, most)
 	}
 	quiet(t, b, url)
 }

@@ -1,5 +1,5 @@
 // The page: fetches, keeps what is selected, and hands the rest out.
-import { clock, duration, group, value, percent, bytes } from "./format.js";
+import { clock, duration, group, value, percent, bytes, when } from "./format.js";
 import { baselines, timed } from "./tables.js";
 import { detail } from "./detail.js";
 import { runtime } from "./runtime.js";
@@ -35,7 +35,10 @@ async function refresh(whole) {
         alerts(at("alerts"), at("alerts-none"), o, get),
       ]);
     }
-    idle().then(() => { document.body.dataset.ready = "true"; });
+    idle().then(() => { // everything of this answer is drawn
+      document.body.dataset.ready = "true";
+      document.body.dataset.drawn = o.newest;
+    });
   } catch (e) {
     live("bad", "no answer: " + e.message);
   } finally {
@@ -60,6 +63,9 @@ function show(o) {
     s["service.version"], s["host.name"], s["process.pid"] && "pid " + s["process.pid"], s["process.runtime.version"],
     "collected every " + duration(o.interval),
   ].filter(Boolean).join(" · ");
+  // Beside the status and not in it: a screen reader would read each interval.
+  at("newest").textContent = o.newest ? when(o.newest) : "";
+  if (o.newest) at("newest").dateTime = new Date(o.newest).toISOString();
   verdict(o);
   const select = (id) => {
     state.selected = id;
