@@ -157,7 +157,8 @@ function theme(name) {
   state.theme = name;
   if (name === "auto") delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = name;
-  at("theme").textContent = "Colours: " + name;
+  at("theme-name").textContent = name;
+  at("theme").setAttribute("aria-label", "Colours: " + name);
   try { localStorage.setItem("otelperf-theme", name); } catch { /* it is not remembered */ }
 }
 

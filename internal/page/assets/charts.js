@@ -196,6 +196,10 @@ function mark(u, { at, label, color: name, below }) {
   c.moveTo(left, y);
   c.lineTo(left + width, y);
   c.stroke();
+  if (!label) {
+    c.restore();
+    return;
+  }
   c.font = 11 * ratio + "px system-ui";
   c.textAlign = "right";
   c.textBaseline = below || y - top < 16 * ratio ? "top" : "bottom";
@@ -214,7 +218,11 @@ function mark(u, { at, label, color: name, below }) {
 export function heatmap(place, { title, about, t, step, bounds, counts, unit, from, to, marks = [], sync }) {
   const head = element("div", "chart-head");
   head.append(element("h3", "", title), element("span", "muted", about));
-  const read = element("p", "heat-read muted", "the stronger the colour, the more calls");
+  // The levels are named here: a label in the plot would lie over cells.
+  const shown = marks.filter((m) => m.at > 0);
+  const read = element("p", "heat-read muted");
+  const hint = element("span", "", "the stronger the colour, the more calls");
+  read.append(hint, ...shown.map((m) => element("span", "level " + m.color, m.label)));
   const canvas = element("div", "chart");
   canvas.setAttribute("role", "img");
   remove(place.querySelector(".chart") || place);
@@ -244,7 +252,7 @@ export function heatmap(place, { title, about, t, step, bounds, counts, unit, fr
     series: [{}, { paths: () => null, points: { show: false } }],
     hooks: {
       drawClear: [(u) => cells(u, t, step, counts, most, base)],
-      draw: [(u) => marks.forEach((m) => m.at > 0 && mark(u, { ...m, at: position(m.at) }))],
+      draw: [(u) => shown.forEach((m) => mark(u, { ...m, at: position(m.at), label: "", color: "ink" }))],
       setCursor: [(u) => {
         const { left, top } = u.cursor;
         if (left === null || left < 0) return;
@@ -252,7 +260,7 @@ export function heatmap(place, { title, about, t, step, bounds, counts, unit, fr
         const i = t.findIndex((end) => end >= x);
         if (i < 0 || band < 0 || band >= bands) return;
         const low = band > 0 ? value(bounds[band - 1], unit) : "0", high = band < bounds.length ? value(bounds[band], unit) : "∞";
-        read.textContent = new Date(t[i] * 1000).toLocaleTimeString() + " · " + low + " to " + high + " · about " + Math.round(counts[i][band]).toLocaleString("en") + " calls";
+        hint.textContent = new Date(t[i] * 1000).toLocaleTimeString() + " · " + low + " to " + high + " · about " + Math.round(counts[i][band]).toLocaleString("en") + " calls";
       }],
     },
   }, [t, t.map(() => null)]);

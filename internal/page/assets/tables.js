@@ -1,5 +1,5 @@
 // The tables of baselines and of what is called.
-import { clock, duration, element, group, percent, rate, times, value, when } from "./format.js";
+import { duration, element, group, percent, rate, times, value, when } from "./format.js";
 import { later, remove, sparkline } from "./charts.js";
 
 const names = { ok: "OK", pending: "Pending", firing: "Alert", resolved: "Resolved", no_data: "No data", incomplete: "Incomplete" };
@@ -104,7 +104,7 @@ export function baselines(table, o, state, select) {
     text(excess, b.excess === null ? "–" : b.excess > 0 ? percent(b.excess) : "within");
     excess.classList.toggle("good", b.excess !== null && b.excess <= 0);
     const from = b.since ? Date.parse(b.since) : 0;
-    text(since, from ? clock(from) + " (" + duration(o.now - from) + ")" : "–");
+    text(since, from ? when(from) + " (" + duration(o.now - from).replaceAll(" ", "\u00a0") + ")" : "–");
     since.classList.toggle("none", !from);
     since.title = from ? when(from) : "";
     text(tr.querySelector(".reason"), b.reason || "");
