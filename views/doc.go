@@ -39,9 +39,16 @@
 //
 // Quantiles follow Prometheus' histogram_quantile for explicit buckets, and its
 // native histograms for exponential ones (at scale 8 at the most), so that
-// PromQL over the same data agrees. A restart is where they part: here the
-// interval begins afresh with it, PromQL adds up what was on either side. They are then limited to the extremes that
-// are known of the interval.
+// PromQL over the same data agrees. They are then limited to the extremes that
+// are known of the interval. The two part
+//
+//   - at a restart: here the interval begins afresh with it, and a rate, which
+//     then lacks a part of the interval, is not judged; PromQL adds up what its
+//     samples show of either side;
+//   - at an idle series whose exponential buckets are coarser than the others':
+//     PromQL lowers the sum to its scale, while here a series that gained nothing
+//     takes nothing from the quantile's resolution. Of deltas an idle series is
+//     not told at all, and both temporalities shall give the same quantile.
 //
 // An interval with fewer measurements than MinCount says nothing. Rates, and
 // whatever is worse when it is lower, need half an interval of time and begin
