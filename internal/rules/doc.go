@@ -3,8 +3,8 @@
 // rules (Mimir, Thanos, vmalert), cases for promtool's rule tests, and a
 // dashboard for Grafana.
 //
-//	group, err := rules.New(baselines, rules.Options{Interval: time.Minute})
-//	err = group.WriteRules(os.Stdout)
+//	set, err := rules.New(baselines, rules.Options{Interval: time.Minute})
+//	err = set.WriteRules(os.Stdout)
 //
 // # Meaning
 //
@@ -21,6 +21,16 @@
 //   - Too few measurements are neither for nor against: an alert that was
 //     active stays so, by its own ALERTS series. So does the clear level work.
 //   - Calls in flight while none completes are a breach.
+//   - A failure has an error.type that is neither empty nor "canceled"; an HTTP
+//     server's request without one fails by its status, 500 or more.
+//
+// # Tests
+//
+// [Set.WriteTests] has a case in which each alert fires, and one in which it
+// stays quiet: of levels, silence, burn rates and baselines relative to their
+// own past, with classic and native histograms. A burn rate also has to end
+// with its short window, and to fire for the slower pair alone. An alert that
+// nothing can breach has none.
 //
 // What Prometheus cannot know is the extremes inside a bucket: where the
 // process limits a quantile by the largest value it saw, a rule does not, and

@@ -81,7 +81,7 @@ var known = map[string]Metric{
 	"otelperf.alert.active":               {"{alert}", Gauge},
 	"otelperf.alert.transitions":          {"{transition}", Counter},
 	"otelperf.notify.dropped":             {"{alert}", Counter},
-	"otelperf.export.dropped":             {"{batch}", Counter},
+	"otelperf.export.dropped":             {"{data_point}", Counter},
 	"http.server.request.duration":        {"s", Histogram},
 	"http.server.active_requests":         {"{request}", UpDown},
 	"http.server.request.body.size":       {"By", Histogram},
