@@ -251,7 +251,7 @@ func settle(rm *metricdata.ResourceMetrics) {
 			}
 			for i := range h.DataPoints {
 				p := &h.DataPoints[i]
-				p.Sum = math.Round(p.Sum*1e6) / 1e6
+				p.Sum = rounded(p.Sum)
 				if typ, _ := p.Attributes.Value("error.type"); typ.AsString() == "panic" {
 					p.Sum, p.BucketCounts = 0, nil
 					p.Min, p.Max = metricdata.Extrema[float64]{}, metricdata.Extrema[float64]{}
@@ -260,6 +260,26 @@ func settle(rm *metricdata.ResourceMetrics) {
 		}
 	}
 }
+
+// settleSums rounds the sums of a batch.
+func settleSums(rm *metricdata.ResourceMetrics) {
+	for _, sm := range rm.ScopeMetrics {
+		for _, m := range sm.Metrics {
+			switch h := m.Data.(type) {
+			case metricdata.Histogram[float64]:
+				for i := range h.DataPoints {
+					h.DataPoints[i].Sum = rounded(h.DataPoints[i].Sum)
+				}
+			case metricdata.ExponentialHistogram[float64]:
+				for i := range h.DataPoints {
+					h.DataPoints[i].Sum = rounded(h.DataPoints[i].Sum)
+				}
+			}
+		}
+	}
+}
+
+func rounded(v float64) float64 { return math.Round(v*1e6) / 1e6 }
 
 // TestOverflowOnBothRoads goes over the limit.
 func TestOverflowOnBothRoads(t *testing.T) {
