@@ -18,6 +18,7 @@ type Load struct {
 	Name    string
 	targets []vegeta.Target
 	codes   map[string]uint16 // by path and query: 200 where there is none
+	alone   bool              // each request has a connection of its own
 }
 
 // questions are searched for.
@@ -28,9 +29,10 @@ var questions = []string{
 
 // Loads asks the service what it has and returns the loads for it: a mix of
 // three searches to one document, documents alone, and what a service in the open
-// gets besides: paths, methods and queries that it does not have.
+// gets besides: paths, methods and queries that it does not have, by clients that
+// close their connection after each.
 func Loads(ctx context.Context, base string) (mix, documents, junk Load, err error) {
-	mix, documents, junk = Load{Name: "mix"}, Load{Name: "documents"}, Load{Name: "junk", codes: make(map[string]uint16)}
+	mix, documents, junk = Load{Name: "mix"}, Load{Name: "documents"}, Load{Name: "junk", codes: make(map[string]uint16), alone: true}
 	get := func(path string) vegeta.Target { return vegeta.Target{Method: http.MethodGet, URL: path} }
 	var ids []string
 	for _, q := range questions {
@@ -126,7 +128,8 @@ func (r Result) P(q float64) time.Duration {
 // until ctx is done. An answer other than the expected is an error.
 func (l Load) Drive(ctx context.Context, base string, clients int, length time.Duration) (Result, error) {
 	n := uint64(clients)
-	a := vegeta.NewAttacker(vegeta.Workers(n), vegeta.MaxWorkers(n), vegeta.Connections(clients), vegeta.MaxBody(0))
+	a := vegeta.NewAttacker(vegeta.Workers(n), vegeta.MaxWorkers(n), vegeta.Connections(clients),
+		vegeta.MaxBody(0), vegeta.KeepAlive(!l.alone))
 	targets := slices.Clone(l.targets)
 	for i := range targets {
 		targets[i].URL = base + targets[i].URL

@@ -104,9 +104,13 @@ func look(pid int) (rss, threads, fds float64, err error) {
 	return rss, threads, float64(len(open)), err
 }
 
-// exported reads a batch.
+// exported reads a batch. Where a newer one overtook it in the queue, only what
+// the newer one did not have is left, and that says nothing here.
 func (w *watch) exported(rms []*metrics.ResourceMetrics) {
 	now := readBatch(rms)
+	if now.goroutines == 0 || now.allocated == 0 {
+		return
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.pid == 0 {
