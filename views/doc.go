@@ -35,7 +35,8 @@
 // attributes. Each interval is judged by itself; of cumulative data the
 // previous collection is subtracted. Failed calls are part of a latency, and
 // of an error ratio's denominator; a call that ended with error.type
-// "canceled", because its caller left, is no failure.
+// "canceled", because its caller left, is no failure. An empty error.type counts
+// as none.
 //
 // Quantiles follow Prometheus' histogram_quantile for explicit buckets, and its
 // native histograms for exponential ones (at scale 8 at the most), so that

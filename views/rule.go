@@ -232,9 +232,10 @@ func (r *rule) over(v, level float64) bool {
 }
 
 // failed reports whether the measurements of a series are failures. A server
-// instrumentation that knows no error.type tells them by the status.
+// instrumentation that knows no error.type tells them by the status. An empty
+// one is none: Prometheus cannot tell the two apart.
 func failed(metric string, attrs *attribute.Set) bool {
-	if v, ok := attrs.Value(semconv.ErrorTypeKey); ok {
+	if v, ok := attrs.Value(semconv.ErrorTypeKey); ok && v.AsString() != "" {
 		return v.AsString() != errorCanceled
 	}
 	if metric != "http.server.request.duration" {
