@@ -23,7 +23,7 @@ func TestThePageComesBackWithItsServer(t *testing.T) {
 	address := listener.Addr().String()
 	serve := func(l net.Listener) *http.Server {
 		server := &http.Server{Handler: s.Page, ReadHeaderTimeout: time.Minute}
-		go server.Serve(l) //nolint:errcheck // it ends with Close
+		go server.Serve(l) // it ends with Close
 		return server
 	}
 	server := serve(listener)
@@ -41,7 +41,7 @@ func TestThePageComesBackWithItsServer(t *testing.T) {
 	listener, err = net.Listen("tcp", address)
 	must(t, err)
 	server = serve(listener)
-	defer server.Close() //nolint:errcheck // the test is over
+	defer server.Close()
 	must(t, b.Wait("document.getElementById('live').dataset.kind == 'good'"))
 	at := now.Add(time.Second)
 	must(t, s.Collect(at, scene.Calls(1)))
