@@ -32,6 +32,16 @@
 // short is cut off at the next start. Only one process writes a file: a second
 // one is told so, and goes without.
 //
+// # Metrics
+//
+// [History.Register] reports what the file lost:
+//
+//	otelperf.history.dropped  {line}  counter  otelperf.drop.reason
+//
+// The reason is write_failed (a full disk, a missing permission, another
+// process' file), queue_full (the disk hung for 16 collections) or damaged (a
+// line that could not be read back).
+//
 // # Cardinality
 //
 // Up to [DefaultSeries] series; rows of others are counted and dropped. Names
@@ -40,7 +50,7 @@
 // # Panics and errors
 //
 // Open reports bad options. Trouble with the file, a full disk or a missing
-// permission, goes to the error handler and into [Stats], and costs lines of the
+// permission, goes to the error handler, into [Stats] and the metric, and costs lines of the
 // file, nothing else.
 //
 // # Concurrency

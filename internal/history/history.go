@@ -169,7 +169,7 @@ func (h *History) Stats() Stats {
 		s.From = time.Unix(0, h.kept.store.blocks[0].from)
 	}
 	if w := h.writer; w != nil {
-		s.Written, s.Dropped, s.Damaged = w.written.Load(), w.dropped.Load(), w.damaged.Load()
+		s.Written, s.Dropped, s.Damaged = w.written.Load(), w.overrun.Load()+w.failed.Load(), w.damaged.Load()
 	}
 	return s
 }

@@ -36,7 +36,9 @@ type writer struct {
 	cfg      settings
 	exporter sdkmetric.Exporter
 
-	written, dropped, damaged atomic.Int64
+	// Lines: overrun by newer ones before they were written, failed to be
+	// written, damaged and so not read back.
+	written, overrun, failed, damaged atomic.Int64
 
 	mu      sync.Mutex
 	waiting []*recording
@@ -69,7 +71,7 @@ func (w *writer) put(r *recording) {
 	w.mu.Lock()
 	if len(w.waiting) >= maxWaiting {
 		w.waiting = append(w.waiting[:0], w.waiting[1:]...)
-		w.dropped.Add(1)
+		w.overrun.Add(1)
 	}
 	w.waiting = append(w.waiting, r)
 	w.mu.Unlock()
@@ -112,7 +114,7 @@ func (w *writer) run() {
 func (w *writer) drain() {
 	for r := w.take(); r != nil; r = w.take() {
 		if err := w.write(r); err != nil {
-			w.dropped.Add(1)
+			w.failed.Add(1)
 			w.report(err)
 			continue
 		}

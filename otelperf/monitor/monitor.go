@@ -374,6 +374,11 @@ func (m *Monitor) instrument(cfg *config.Config, s *settings) error {
 			}
 		}
 	}
+	unregister, err := m.past.Register(m.provider)
+	if err != nil {
+		return fmt.Errorf("monitor: %w", err)
+	}
+	m.closers = append(m.closers, unregister)
 	options := []process.Option{
 		process.WithWindow(cfg.Monitoring.Interval),
 		process.WithErrorHandler(reporter(s, "otelperf: process metrics")),

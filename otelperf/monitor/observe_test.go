@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/otelperf/otelperf-go/otelperf/monitor"
@@ -180,4 +181,35 @@ func TestHandlerShowsThePage(t *testing.T) {
 	if w.Code != http.StatusNotFound || !strings.Contains(w.Body.String(), "metrics_retention_hours") {
 		t.Errorf("without history: %d %s", w.Code, w.Body)
 	}
+}
+
+// TestLinesThatHistoryLosesAreExported: the metrics file cannot be written.
+func TestLinesThatHistoryLosesAreExported(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "metrics.json"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	reader := sdkmetric.NewManualReader()
+	mon := start(t, monitor.WithInterval(time.Hour), monitor.WithReader(reader),
+		monitor.WithConfig("c", fmt.Appendf(nil, "[output]\ndirectory = %q\nmetrics_file = \"metrics.json\"\n", dir)))
+	var rm metricdata.ResourceMetrics
+	if err := reader.Collect(t.Context(), &rm); err != nil {
+		t.Fatal(err)
+	}
+	reasons := make(map[string]bool)
+	for _, sm := range rm.ScopeMetrics {
+		for _, m := range sm.Metrics {
+			if m.Name != "otelperf.history.dropped" {
+				continue
+			}
+			for _, p := range m.Data.(metricdata.Sum[int64]).DataPoints {
+				reason, _ := p.Attributes.Value("otelperf.drop.reason")
+				reasons[reason.AsString()] = true
+			}
+		}
+	}
+	if len(reasons) != 3 || !reasons["write_failed"] || !reasons["queue_full"] || !reasons["damaged"] {
+		t.Errorf("exported reasons %v", reasons)
+	}
+	shutdown(t, mon)
 }
