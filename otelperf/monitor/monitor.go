@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/metric/noop"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/sdk/resource"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 
@@ -330,11 +331,15 @@ func (m *Monitor) readers(ctx context.Context, cfg *config.Config, s *settings, 
 				e = history.Tap(m.processor, m.past)
 			}
 		}
+		var scheduling sdkmetric.Producer = runtime.NewProducer() // cumulative, always
+		if f.Temporality(sdkmetric.InstrumentKindHistogram) == metricdata.DeltaTemporality {
+			scheduling = process.NewDeltaProducer(scheduling)
+		}
 		options := []sdkmetric.PeriodicReaderOption{
 			sdkmetric.WithInterval(cfg.Monitoring.Interval),
 			sdkmetric.WithTimeout(cfg.Export.ReaderTimeout),
 			sdkmetric.WithProducer(m.values.Producer()),
-			sdkmetric.WithProducer(runtime.NewProducer()),
+			sdkmetric.WithProducer(scheduling),
 			sdkmetric.WithProducer(process.NewPauseProducer(f.Temporality(sdkmetric.InstrumentKindHistogram))),
 		}
 		if m.road != nil {
