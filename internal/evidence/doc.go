@@ -65,8 +65,7 @@
 // # Cost
 //
 // Until an alert fires, the flight recorder: a few hundred nanoseconds each time
-// that a goroutine blocks or wakes, which is one or two percent of most services,
-// and about 10 MiB. Reserve takes less than a microsecond. A folder takes some
+// that a goroutine blocks or wakes, and about 10 MiB. Reserve takes less than a microsecond. A folder takes some
 // ten milliseconds of a CPU, ten more for each thousand goroutines, of which a
 // part stops the whole process, and the CPU profile (see package profiling); on
 // disk it has from a hundred KiB to a quarter of [Limits].Bytes. To measure this:
