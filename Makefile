@@ -29,9 +29,9 @@ test: ## Run all tests: with the race detector, then the allocation budgets with
 
 .PHONY: check
 check: $(LINT) ## Run vet, the linter, and check that modules and generated files are up to date.
-	@set -e; for m in $(MODULES); do \
+	@set -e; for m in $(MODULES) internal/e2e; do \
 	  echo "== $$m: vet, lint, tidy"; \
-	  (cd $$m && $(GO) vet ./... && $(LINT) run --config $(CURDIR)/.golangci.yml ./... && $(GO) mod tidy -diff); \
+	  (cd $$m && $(GO) vet ./... && $(LINT) run --allow-parallel-runners --config $(CURDIR)/.golangci.yml ./... && $(GO) mod tidy -diff); \
 	done
 	@echo "== examples/httpdemo: vet of the build that nothing measures"; $(GO) vet -C examples/httpdemo -tags bare ./...
 	@echo "== generated files"; $(GO) generate ./... && git diff --exit-code --stat

@@ -21,11 +21,14 @@ func unlimited(t *testing.T) *meter {
 	return newMeter(t, sdkmetric.WithCardinalityLimit(0))
 }
 
-// TestMaliciousClient sends 100,000 requests of which each has a method, a host,
-// a path, a version and headers of its own. The bound that holds is the one
-// that the package's documentation gives.
+// distinct is how many values of everything that a client chooses there are, and
+// malicious how many requests it takes: each is junk in half of them.
+const distinct, malicious = 100_000, 200_000
+
+// TestMaliciousClient sends 100,000 methods, as many hosts, as many paths, and as
+// many of each header that is looked at, and of the names of those that are not.
+// The bound that holds is the one that the package's documentation gives.
 func TestMaliciousClient(t *testing.T) {
-	const requests = 100_000
 	mux := http.NewServeMux()
 	mux.HandleFunc("/users/{id}", nothing)
 	mux.HandleFunc("POST /orders", nothing)
@@ -36,59 +39,105 @@ func TestMaliciousClient(t *testing.T) {
 	everything := []middleware.Option{
 		middleware.WithServerAddresses("example.com", "example.org"),
 		middleware.WithTrustedProxies(netip.MustParsePrefix("0.0.0.0/0")),
+		middleware.WithBodySizes(),
 	}
 	for name, c := range map[string]struct {
-		opts   []middleware.Option
-		series int
+		opts        []middleware.Option
+		least, most int
+		dropped     string
 	}{
-		// 11 methods × 2 schemes × (2 names or none) × 5 versions × a route, none, or 405.
-		"routes of a mux": {everything, 11 * 2 * 3 * 5 * 3},
+		// 5 methods that are known or not × 2 schemes × (2 names or none) × 4
+		// versions or none × a route, none, or 405.
+		"routes of a mux": {everything, 1, 5 * 2 * 3 * 5 * 3, ""},
 		// A faulty route function, and a faulty attribute: the limit itself, and
 		// what stands in for all beyond it.
-		"path as route":       {append(everything, junkRoute), 1500 + 4},
-		"header as attribute": {append(everything, junkAttribute), 1500 + 4},
+		"path as route":       {append(everything, junkRoute), 500, 1500 + 4, "otelperf.http.server.routes.dropped"},
+		"header as attribute": {append(everything, junkAttribute), 1500, 1500 + 4, "otelperf.http.server.series.dropped"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := unlimited(t)
 			h := m.server(c.opts...).Handler(middleware.Route(mux))
 			w := discard{make(http.Header)}
-			for i := range requests {
+			for i := range malicious {
 				h.ServeHTTP(w, maliciousRequest(i))
 			}
-			var n int64
-			samples := m.samples("http.server.request.duration")
-			for _, s := range samples {
-				n += s.n
+			collected := m.collect()
+			for _, name := range []string{
+				"http.server.request.duration", "http.server.request.body.size", "http.server.response.body.size",
+			} {
+				samples := samplesOf(t, collected[name])
+				var n int64
+				for _, s := range samples {
+					n += s.n
+				}
+				if len(samples) < c.least || len(samples) > c.most || n != malicious {
+					t.Errorf("%s: %d series of %d requests, want %d to %d of %d", name, len(samples), n, c.least, c.most, malicious)
+				}
 			}
-			if len(samples) > c.series || n != requests {
-				t.Errorf("%d series of %d requests, want at most %d of %d", len(samples), n, c.series, requests)
+			for _, name := range []string{"http.server.active_requests", "otelperf.http.server.streams"} {
+				if got, want := len(samplesOf(t, collected[name])), 5*2*3; got != want {
+					t.Errorf("%d series of %s, want %d", got, name, want)
+				}
 			}
-			if got, most := len(m.samples("http.server.active_requests")), 11*2*3; got > most {
-				t.Errorf("%d series of active requests, want at most %d", got, most)
+			if dropped := samplesOf(t, collected[c.dropped]); c.dropped != "" && (len(dropped) != 1 || dropped[0].n < distinct/2) {
+				t.Errorf("%s: %v", c.dropped, dropped)
 			}
 		})
 	}
 }
 
-// maliciousRequest makes the i-th request. It is written for speed: under the
-// race detector the requests cost more to make than to measure.
+// TestMaliciousRequestsDiffer counts the values that the test above sends.
+func TestMaliciousRequestsDiffer(t *testing.T) {
+	values := make(map[string]map[string]bool)
+	note := func(what, value string) {
+		if values[what] == nil {
+			values[what] = make(map[string]bool, distinct)
+		}
+		values[what][value] = true
+	}
+	for i := range malicious {
+		r := maliciousRequest(i)
+		note("method", r.Method)
+		note("host", r.Host)
+		note("path", r.URL.Path)
+		for name, v := range r.Header {
+			if strings.HasPrefix(name, "X-Junk") {
+				note("name", name)
+			} else {
+				note(name, v[0])
+			}
+		}
+	}
+	for what, v := range values {
+		if len(v) < distinct {
+			t.Errorf("%d values of %s, want %d", len(v), what, distinct)
+		}
+	}
+	if len(values) != 7 {
+		t.Errorf("%d kinds of values, want 7", len(values))
+	}
+}
+
+// maliciousRequest makes the i-th request. Each of its parts is junk of its own
+// in every other request, in every combination with the others; otherwise it is
+// one of a few. It is written for speed: under the race detector the requests
+// cost more to make than to measure.
 func maliciousRequest(i int) *http.Request {
 	n := strconv.Itoa(i)
-	method := "M" + n
-	if k := i % 5; k < 4 {
-		method = [...]string{"GET", "POST", "PUT", "QUERY"}[k]
+	some := i >> 4 // of the few
+	junk := func(bit int) bool { return i>>bit&1 != 0 }
+	method, host, path, proto := "M"+n, "host"+n+".example", "/users/"+n, n
+	if !junk(0) {
+		method = [...]string{"GET", "POST", "PUT", "QUERY"}[some%4]
 	}
-	host := "host" + n + ".example"
-	if k := i / 7 % 3; k < 2 {
-		host = [...]string{"example.com", "EXAMPLE.org:99"}[k]
+	if !junk(1) {
+		host = [...]string{"example.com", "EXAMPLE.org:99"}[some/4%2]
 	}
-	path := "/users/" + n
-	if k := i / 5 % 3; k < 2 {
-		path = [...]string{"/" + n + "/users", "/orders"}[k]
+	if !junk(2) {
+		path = [...]string{"/nowhere", "/orders", "/users/7"}[some%3]
 	}
-	proto := n
-	if k := i / 11 % 3; k < 2 {
-		proto = [...]string{"http", "https"}[k]
+	if !junk(3) {
+		proto = [...]string{"http", "https"}[some/8%2]
 	}
 	return &http.Request{
 		Method: method,
@@ -98,10 +147,11 @@ func maliciousRequest(i int) *http.Request {
 			"X-Forwarded-Proto": {proto},
 			"Forwarded":         {"for=" + n},
 			"User-Agent":        {n},
+			"X-Junk-" + n:       {"x"},
 		},
 		RemoteAddr: "10.0.0.1:80",
-		ProtoMajor: 1 + i/13%3,
-		ProtoMinor: i / 17 % 10,
+		ProtoMajor: 1 + some/16%3,
+		ProtoMinor: some / 48 % 3,
 		RequestURI: "*",
 	}
 }
