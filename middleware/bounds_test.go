@@ -57,7 +57,7 @@ func TestClientGoexit(t *testing.T) {
 // TestResponseBesideAnError hands both on, as they came.
 func TestResponseBesideAnError(t *testing.T) {
 	m := newMeter(t)
-	base := fixed{resp: &http.Response{StatusCode: 200, Body: http.NoBody}, err: errors.New("and yet")}
+	base := fixed{resp: &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, err: errors.New("and yet")}
 	resp, err := get(t, m.transport(base), "http://example.com/")
 	if resp != base.resp || !errors.Is(err, base.err) {
 		t.Errorf("got %v, %v", resp, err)

@@ -2,9 +2,11 @@ package process
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 
+	"go.opentelemetry.io/otel"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 )
@@ -33,7 +35,8 @@ func (d *deltas) Produce(ctx context.Context) ([]metricdata.ScopeMetrics, error)
 	defer d.mu.Unlock()
 	scopes, err := d.from.Produce(ctx)
 	if err != nil {
-		return nil, nil //nolint:nilerr // it gives nothing then, and the rest of the collection is good
+		otel.Handle(fmt.Errorf("process: schedule latencies: %w", err))
+		return nil, nil // an error would cost the reader the rest of the collection
 	}
 	for i := range scopes {
 		var kept []metricdata.Metrics

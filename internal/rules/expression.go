@@ -77,8 +77,8 @@ func (j *judged) matchers(more ...matcher) []matcher {
 }
 
 // sumRate sums the rate of one part of the metric by the group's labels.
-func (j *judged) sumRate(suffix string, extra []string, more ...matcher) (string, error) {
-	return j.sumRateOver(j.window(), suffix, extra, more)
+func (j *judged) sumRate(suffix string, extra []string) (string, error) {
+	return j.sumRateOver(j.window(), suffix, extra, nil)
 }
 
 // sumRateOver is sumRate over a window, of the series that meet any of the

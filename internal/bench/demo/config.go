@@ -23,7 +23,7 @@ const (
 	Profiled = "monitoring.cpu_profiling = true\nmonitoring.sample_rate = 100\n"
 )
 
-// TenBaselines, for [Config], stand beside the four that are always there. Four
+// TenBaselines are for [Config] and stand beside the four that are always there. Four
 // of them judge each route by itself.
 var TenBaselines = func() string {
 	var out strings.Builder

@@ -31,11 +31,11 @@ type memory struct {
 
 // held returns what make keeps on the heap, divided by n. What make returns is
 // kept meanwhile.
-func held(n int, make func() (any, error)) (float64, error) {
+func held(n int, build func() (any, error)) (float64, error) {
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	kept, err := make()
+	kept, err := build()
 	runtime.GC()
 	runtime.ReadMemStats(&after)
 	runtime.KeepAlive(kept)
@@ -70,12 +70,12 @@ func measureMemory() (m memory, err error) {
 	return m, err
 }
 
-func onHot(n int, make func(int, metric.MeterProvider) (any, error)) (any, error) {
+func onHot(n int, build func(int, metric.MeterProvider) (any, error)) (any, error) {
 	mp, err := hotProvider()
 	if err != nil {
 		return nil, err
 	}
-	return make(n, mp)
+	return build(n, mp)
 }
 
 // operations makes that many, and calls each.
