@@ -29,7 +29,7 @@ type memory struct {
 	hourBaseline                 float64
 }
 
-// held returns what make keeps on the heap, divided by n. What make returns is
+// held returns what build keeps on the heap, divided by n. What build returns is
 // kept meanwhile.
 func held(n int, build func() (any, error)) (float64, error) {
 	var before, after runtime.MemStats
