@@ -14,4 +14,4 @@ func now() time.Duration { return time.Since(epoch) }
 // boundary falls into that bucket, and costs less than Duration.Seconds. A clock
 // never runs backwards here, but a negative value would corrupt a histogram's
 // sum for ever.
-func seconds(d time.Duration) float64 { return max(0, float64(d)/1e9) }
+func seconds(d time.Duration) float64 { return float64(max(0, d)) / 1e9 }

@@ -81,7 +81,11 @@ func (m *Middleware) begin(w http.ResponseWriter, r *http.Request) *response {
 		key.host = m.hosts.number(r.Host)
 	}
 	path := r.URL.Path // a request without a URL panics here, before it is active
-	cell := m.active.get(key, key.slot()).count.Enter()
+	active, ok := m.active.at(&key, key.slot())
+	if !ok {
+		active = m.active.get(key, key.slot())
+	}
+	cell := active.count.Enter()
 	rw := m.newResponse()
 	rw.w, rw.m, rw.r = w, m, r
 	rw.active = cell
@@ -104,6 +108,21 @@ func (rw *response) finish(completed bool) {
 		rw.dropLabels()
 		return
 	}
+	if completed && rw.status < 500 && !rw.failed && rw.r.Context().Err() == nil {
+		// As nearly every request ends. Without a word from the handler the server
+		// sends this status; one that took the connection over became a stream.
+		status := int(rw.status)
+		if status == 0 {
+			status = http.StatusOK
+		}
+		rw.record(elapsed, status, faultNone)
+		return
+	}
+	rw.finishFailed(elapsed, completed)
+}
+
+// finishFailed ends a request that may have failed.
+func (rw *response) finishFailed(elapsed time.Duration, completed bool) {
 	e := ending{
 		status:   int(rw.status),
 		atStatus: rw.atStatus,
@@ -112,12 +131,11 @@ func (rw *response) finish(completed bool) {
 	}
 	if !completed {
 		e.unwinding = unwindingNow()
-	} else if e.status == 0 && !rw.hijacked && e.context == faultNone {
-		// The server sends this for a handler that returns without a word.
+	} else if e.status == 0 && e.context == faultNone {
 		e.status = http.StatusOK
 	}
 	if e.context != faultNone {
-		e.whole = rw.hijacked || rw.isWhole()
+		e.whole = rw.isWhole()
 	}
 	rw.record(elapsed, e.status, e.fault())
 }
@@ -174,7 +192,10 @@ func (rw *response) record(elapsed time.Duration, status int, f fault) {
 	if rw.inner != nil {
 		ctx = rw.inner.Context()
 	}
-	s := m.seriesOf(k, rw)
+	s, ok := m.series.at(&k, k.slot())
+	if !ok || rw.extra.Load() != nil {
+		s = m.seriesOf(k, rw)
+	}
 	s.record(ctx, elapsed)
 	if s.responseSize != nil {
 		rw.recordSizes(ctx, s)

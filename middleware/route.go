@@ -32,6 +32,10 @@ type routeHook struct{ next http.Handler }
 
 func (h routeHook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if rw := reach(w); rw != nil {
+		if rw.lowest && rw.knows(r) {
+			h.next.ServeHTTP(w, r)
+			return
+		}
 		h.serve(rw, w, r)
 		return
 	}

@@ -102,6 +102,9 @@ func newSeriesTable[K comparable](limit int, build func(K, []attribute.KeyValue)
 	return &seriesTable[K]{make: build, limit: limit}
 }
 
+// at is find for the series that the slot keeps, which most are.
+func (t *seriesTable[K]) at(k *K, slot uint) (*series, bool) { return t.plain.at(k, slot) }
+
 // find returns the series of k, or nil if there is none yet.
 func (t *seriesTable[K]) find(k K, slot uint) *series {
 	s, _ := t.plain.find(k, slot)

@@ -22,6 +22,15 @@ type entry[K comparable, V any] struct {
 	value V
 }
 
+// at is find for the key that its slot keeps, small enough to be compiled into
+// its callers.
+func (t *table[K, V]) at(k *K, slot uint) (v V, ok bool) {
+	if e := t.slots[slot%uint(len(t.slots))].Load(); e != nil && e.key == *k {
+		return e.value, true
+	}
+	return v, false
+}
+
 // find returns the value of k. The slot is any cheap function of the key.
 func (t *table[K, V]) find(k K, slot uint) (v V, ok bool) {
 	s := &t.slots[slot%uint(len(t.slots))]

@@ -165,7 +165,11 @@ func (t *Transport) begin(req *http.Request) call {
 		c.template = t.admit(t.template(req))
 	}
 	k := clientActiveKey{c.host, c.method, c.template}
-	c.active = t.active.get(k, k.slot()).count.Enter()
+	active, ok := t.active.at(&k, k.slot())
+	if !ok {
+		active = t.active.get(k, k.slot())
+	}
+	c.active = active.count.Enter()
 	c.start = now()
 	return c
 }
@@ -223,6 +227,9 @@ func (t *Transport) admit(template string) string {
 
 // seriesOf returns the series that a request with key k is recorded in.
 func (t *Transport) seriesOf(k clientKey) *series {
+	if s, ok := t.series.at(&k, k.slot()); ok {
+		return s
+	}
 	if s := t.series.find(k, k.slot()); s != nil {
 		return s
 	}

@@ -44,6 +44,13 @@ func newHostTable(limit int) *hostTable {
 // find returns the host of a URL.
 func (t *hostTable) find(u *url.URL) *host {
 	k := hostKey{u.Scheme, u.Host}
+	if h, ok := t.known.at(&k, uint(len(u.Host))); ok {
+		return h
+	}
+	return t.seek(k, u)
+}
+
+func (t *hostTable) seek(k hostKey, u *url.URL) *host {
 	if h, ok := t.known.find(k, uint(len(u.Host))); ok {
 		return h
 	}
