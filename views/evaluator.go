@@ -146,7 +146,7 @@ func (e *evaluator) watchActive(r *rule) {
 func (e *evaluator) metric(name string) *metric {
 	m := e.metrics[name]
 	if m == nil {
-		m = &metric{name: name, series: make(map[seriesKey]*series)}
+		m = &metric{name: name, series: make(map[seriesKey]*series), tallies: make(map[string]*tally)}
 		e.metrics[name] = m
 	}
 	return m
@@ -193,6 +193,7 @@ func (e *evaluator) evaluate(rm *metricdata.ResourceMetrics, clock time.Time) []
 		last:    e.lastTime,
 	}
 	for _, m := range e.metrics {
+		m.pour()
 		e.holdLevels(m)
 	}
 	for _, r := range e.rules {

@@ -23,6 +23,7 @@ const (
 // A group is the sum of the series that a rule judges together.
 type group struct {
 	rule  *rule
+	id    uint64 // among the groups of the metric, ever
 	attrs attribute.Set
 	// reported are attrs and the baseline's name: the attributes of the
 	// metrics about the group.
@@ -131,17 +132,32 @@ func (i *interval) addNumber(v float64, level, failed bool, sp span) {
 	}
 }
 
-func (g *group) addDistribution(d *distribution.Distribution, failed bool, sp span) {
-	g.saw(sp)
+// addDistribution adds what a series has added to its distribution. Without
+// buckets the count is all that is needed of it.
+func (i *interval) addDistribution(d *distribution.Distribution, buckets, failed bool, sp span) {
+	i.saw(sp)
 	if failed {
-		g.failures += float64(d.Count)
+		i.failures += float64(d.Count)
 	}
-	if g.rule.Statistic.ofDistribution() {
-		g.sum.Add(d)
-		return
+	i.amount += float64(d.Count) * sp.share
+	if buckets {
+		i.sum.Add(d)
+	} else {
+		i.sum.Count += d.Count
 	}
-	g.sum.Count += d.Count
-	g.amount += float64(d.Count) * sp.share
+}
+
+// addInterval adds distributions that were summed up elsewhere.
+func (i *interval) addInterval(o *interval, buckets bool) {
+	i.saw(span{from: o.from, to: o.end})
+	i.points += o.points - 1
+	i.failures += o.failures
+	i.amount += o.amount
+	if buckets {
+		i.sum.Add(&o.sum)
+	} else {
+		i.sum.Count += o.sum.Count
+	}
 }
 
 func (i *interval) addQuantile(v float64) {

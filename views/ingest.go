@@ -187,6 +187,10 @@ func histograms[N int64 | float64](in input, points []metricdata.HistogramDataPo
 		if s == nil || in.pass(s, p.Time) {
 			continue
 		}
+		if in.goesOn(s, p.StartTime) && distribution.Advance(&in.current, &s.prev, p) {
+			in.add(s, in.reach(s, p.StartTime, p.Time))
+			continue
+		}
 		if err := distribution.LoadExplicit(&in.current, p); err != nil {
 			in.spoilt(s)
 			continue
@@ -263,20 +267,20 @@ func (in *input) distribution(s *series, sp span) {
 	if !in.delta {
 		in.sinceLast(s, sp.first)
 	}
+	in.add(s, sp)
+}
+
+// add adds e.current, what the interval added to s, to what it is summed into.
+func (in *input) add(s *series, sp span) {
 	if s.overflow && in.current.Count > 0 {
 		in.metric.overflowed()
 	}
-	for _, g := range s.groups {
-		g.addDistribution(&in.current, s.failed, sp)
-	}
+	in.metric.sum(s, &in.current, sp)
 }
 
 // sinceLast turns e.current, a cumulative state, into what was added since the
 // series was last seen, and keeps the state for the next time.
 func (in *input) sinceLast(s *series, first bool) {
-	if !first && in.current.Advance(&s.prev) {
-		return
-	}
 	in.state.Copy(&in.current)
 	if !first && !in.current.Since(&s.prev) { // a count fell: it began afresh
 		s.restarted()

@@ -201,6 +201,8 @@ func (r *rule) group(attrs *attribute.Set) *group {
 		return nil
 	}
 	g := newGroup(r, key)
+	r.metric.numbered++
+	g.id = r.metric.numbered
 	r.groups[key.Equivalent()] = g
 	r.order = append(r.order, g)
 	return g

@@ -44,10 +44,17 @@ type metric struct {
 	companions []*rule
 
 	series  map[seriesKey]*series
-	present bool // a point of it was seen, ever
-	seen    int  // series of this evaluation
-	delta   bool // its temporality, when last seen
-	held    int  // series whose level stands until a delta changes it
+	order   []*series // as the points of the last evaluation came, which mostly is how they come again
+	present bool      // a point of it was seen, ever
+	seen    int       // series of this evaluation
+
+	tallies  map[string]*tally // by the numbers of their groups
+	tallied  []*tally          // in this collection
+	numbered uint64            // groups, ever
+	key      []byte            // scratch
+
+	delta bool // its temporality, when last seen
+	held  int  // series whose level stands until a delta changes it
 }
 
 // An activeRule is judged with the help of a count of calls in flight.
@@ -63,12 +70,14 @@ type seriesKey struct {
 
 // A series is one stream of points, as it was when last seen.
 type series struct {
+	key        seriesKey
 	evaluation uint64 // the last one that saw it
 	begun      bool   // prev and value are of a point
 	start, end time.Time
 	unseen     time.Duration // since it was seen last
 
 	groups   []*group // that it is summed into
+	tally    *tally   // by way of this, unless it is nil
 	actives  []activeGroup
 	failed   bool
 	overflow bool
@@ -99,13 +108,13 @@ type span struct {
 // point must be left out.
 func (in *input) point(attrs *attribute.Set) *series {
 	key := seriesKey{in.scope, attrs.Equivalent()}
-	s, ok := in.metric.series[key]
+	s := in.metric.find(key)
 	switch {
-	case !ok && len(in.metric.series) >= maxSeries:
+	case s == nil && len(in.metric.series) >= maxSeries:
 		in.reject(rejectLimit)
 		return nil
-	case !ok:
-		s = &series{overflow: isOverflow(attrs), failed: failed(in.metric.name, attrs)}
+	case s == nil:
+		s = &series{key: key, overflow: isOverflow(attrs), failed: failed(in.metric.name, attrs)}
 		in.metric.series[key] = s
 	case s.evaluation == in.number:
 		in.reject(rejectDuplicate)
@@ -123,9 +132,30 @@ func (in *input) point(attrs *attribute.Set) *series {
 		in.reject(rejectLimit)
 	}
 	s.evaluation = in.number
-	in.metric.seen++
+	in.metric.saw(s)
 	in.metric.present, in.metric.delta = true, in.delta
 	return s
+}
+
+// find returns the series of key, nil if there is none. It looks first where the
+// series was the last time.
+func (m *metric) find(key seriesKey) *series {
+	if m.seen < len(m.order) {
+		if s := m.order[m.seen]; s.key == key {
+			return s
+		}
+	}
+	return m.series[key]
+}
+
+// saw counts a series of this evaluation.
+func (m *metric) saw(s *series) {
+	if m.seen < len(m.order) {
+		m.order[m.seen] = s
+	} else {
+		m.order = append(m.order, s)
+	}
+	m.seen++
 }
 
 // room reports whether any rule may have one more group.
@@ -169,6 +199,12 @@ func (in *input) reach(s *series, start, end time.Time) span {
 	return sp
 }
 
+// goesOn reports whether a point with that start goes on from where s was, as a
+// cumulative one does whose process has not started again.
+func (in *input) goesOn(s *series, start time.Time) bool {
+	return s.begun && !in.delta && !start.After(s.start)
+}
+
 // restarted notes that s began afresh within the interval, so that its groups
 // know only a part of it.
 func (s *series) restarted() {
@@ -179,8 +215,9 @@ func (s *series) restarted() {
 
 // connect ties a series to the groups it is summed into.
 func (in *input) connect(s *series, attrs *attribute.Set) {
-	s.disconnect()
+	in.metric.disconnect(s)
 	s.unplaced = false
+	defer in.metric.join(s)
 	for _, r := range in.metric.rules {
 		if s.overflow && r.byAttribute() || !r.matches(attrs) {
 			continue
@@ -227,7 +264,8 @@ func (in *input) connect(s *series, attrs *attribute.Set) {
 	}
 }
 
-func (s *series) disconnect() {
+func (m *metric) disconnect(s *series) {
+	m.leave(s)
 	for _, g := range s.groups {
 		g.refs--
 	}
@@ -269,7 +307,8 @@ func (e *evaluator) holdLevels(m *metric) {
 // because its whole past would count as new if it came back.
 func (m *metric) forget(evaluation uint64, t tick) {
 	missing := len(m.series) - m.seen
-	m.seen = 0
+	clear(m.order[m.seen:])
+	m.order, m.seen = m.order[:m.seen], 0
 	if missing == 0 {
 		return
 	}
@@ -285,7 +324,7 @@ func (m *metric) forget(evaluation uint64, t tick) {
 			continue
 		}
 		m.hold(s, -1)
-		s.disconnect()
+		m.disconnect(s)
 		delete(m.series, key)
 	}
 }
@@ -299,7 +338,9 @@ func (m *metric) detach(r *rule) {
 		return
 	}
 	for _, s := range m.series {
+		m.leave(s)
 		s.groups = slices.DeleteFunc(s.groups, func(g *group) bool { return g.rule == r })
+		m.join(s)
 		s.actives = slices.DeleteFunc(s.actives, func(a activeGroup) bool { return a.group.rule == r })
 	}
 }

@@ -234,22 +234,50 @@ func (d *Distribution) Since(prev *Distribution) bool {
 	return true
 }
 
-// Advance is Since, and makes prev what d was. It is for explicit buckets that
-// stay the same, and returns false, with d and prev as they are, for all else.
-func (d *Distribution) Advance(prev *Distribution) bool {
-	if d.Kind != Explicit || prev.Kind != Explicit || d.Count < prev.Count ||
-		!slices.Equal(d.bounds, prev.bounds) || fell(d.counts, prev.counts) {
+// Advance makes d what p, the newest state of a cumulative series, has added to
+// prev, and prev that state. It does the work of [LoadExplicit] and Since in one
+// go, for buckets that go on as they were; for all else it returns false with prev
+// as it was, and nothing is to be read from d.
+func Advance[N int64 | float64](d, prev *Distribution, p *metricdata.HistogramDataPoint[N]) bool {
+	n, sum := len(p.BucketCounts), float64(p.Sum)
+	if prev.Kind != Explicit || n != len(prev.counts) || p.Count < prev.Count ||
+		math.IsNaN(sum) || !slices.Equal(prev.bounds, p.Bounds) {
 		return false
 	}
-	was := prev.counts[:len(d.counts)]
-	for i, c := range d.counts {
-		d.counts[i], was[i] = c-was[i], c
+	d.Reset()
+	d.Kind = Explicit
+	d.bounds = append(d.bounds, p.Bounds...)
+	d.counts = slices.Grow(d.counts, n)[:n]
+	if !d.subtract(prev.counts, p.BucketCounts, p.Count) {
+		return false
 	}
-	count, sum, lo, hi := d.Count, d.Sum, d.Lo, d.Hi
+	copy(prev.counts, p.BucketCounts)
+	d.Count, d.Sum, d.Lo, d.Hi = p.Count, sum, extreme(p.Min), extreme(p.Max)
+	count, lo, hi := d.Count, d.Lo, d.Hi
 	d.less(prev)
 	prev.Count, prev.Sum, prev.Lo, prev.Hi = count, sum, lo, hi
-	prev.low, prev.high = 0, len(was)
+	prev.low, prev.high = 0, n
 	return true
+}
+
+// subtract sets d's explicit buckets to what now has more than before. It returns
+// false if one has less, or if those of now do not add up to count.
+func (d *Distribution) subtract(before, now []uint64, count uint64) bool {
+	before, counts := before[:len(now)], d.counts[:len(now)]
+	d.low, d.high = len(now), 0
+	var total uint64
+	for i, c := range now {
+		grown := c - before[i]
+		if total += c; grown > c || total < c {
+			return false
+		}
+		counts[i] = grown
+		if grown > 0 {
+			d.low, d.high = min(d.low, i), i+1
+		}
+	}
+	d.low = min(d.low, d.high)
+	return total == count
 }
 
 // less takes prev off d's count and sum, and says of the extremes what the

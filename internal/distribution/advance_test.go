@@ -1,0 +1,82 @@
+package distribution
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+)
+
+// TestAdvanceIsLoadAndSince: the short way gives what the long one does, or
+// says that it cannot and leaves the state before as it was.
+func TestAdvanceIsLoadAndSince(t *testing.T) {
+	bounds := [][]float64{{1, 2, 5, 10}, {1, 2, 5, 20}, {1, 5, 10}, {1, 2, 5, math.Inf(1)}, {}}
+	spoil := []func(*metricdata.HistogramDataPoint[float64]){
+		func(p *metricdata.HistogramDataPoint[float64]) { p.Count++ },
+		func(p *metricdata.HistogramDataPoint[float64]) { p.Sum = math.NaN() },
+		func(p *metricdata.HistogramDataPoint[float64]) { p.BucketCounts = p.BucketCounts[1:] },
+		func(p *metricdata.HistogramDataPoint[float64]) {
+			p.BucketCounts[0] += math.MaxUint64 - 5
+			p.BucketCounts[len(p.BucketCounts)-1] += 6
+		},
+		func(p *metricdata.HistogramDataPoint[float64]) { // one bucket falls
+			p.BucketCounts[0], p.Count = 0, p.Count-p.BucketCounts[0]
+		},
+		func(p *metricdata.HistogramDataPoint[float64]) { p.BucketCounts, p.Bounds = nil, nil },
+		func(p *metricdata.HistogramDataPoint[float64]) {
+			p.Min, p.Max = metricdata.Extrema[float64]{}, metricdata.Extrema[float64]{}
+		},
+	}
+	rng := rand.New(rand.NewPCG(1, 1))
+	var short, long Distribution // reused, as they are in service
+	var took, refused int
+	for range 20_000 {
+		before := draw(rng)
+		b := bounds[rng.IntN(len(bounds))]
+		prev := load(t, explicit(b, before...))
+		p := explicit(b, append(before, draw(rng)...)...)
+		if rng.IntN(4) == 0 {
+			p = explicit(bounds[rng.IntN(len(bounds))], draw(rng)...)
+		}
+		if rng.IntN(3) == 0 {
+			spoil[rng.IntN(len(spoil))](p)
+		}
+		var was, next Distribution
+		was.Copy(prev)
+		err := LoadExplicit(&long, p)
+		next.Copy(&long)
+		goesOn := err == nil && long.Since(&was)
+		if !Advance(&short, prev, p) {
+			refused++
+			// Only what is out of the ordinary is left to the long way.
+			if goesOn && long.Kind == Explicit && len(p.Bounds) == len(long.bounds) {
+				t.Fatalf("it refuses %+v after %+v", p, was)
+			}
+			equal(t, "state before", prev, &was)
+			continue
+		}
+		took++
+		if !goesOn {
+			t.Fatalf("it takes %+v after %+v: %v", p, was, err)
+		}
+		equal(t, "difference", &short, &long)
+		equal(t, "new state", prev, &next)
+		if short.Count > 0 && (short.low != long.low || short.high != long.high) {
+			t.Fatalf("buckets in [%d, %d), want [%d, %d)", short.low, short.high, long.low, long.high)
+		}
+	}
+	if took < 1000 || refused < 1000 {
+		t.Errorf("%d taken, %d refused: not a test of both", took, refused)
+	}
+}
+
+// equal compares all that explicit buckets tell.
+func equal(t *testing.T, name string, got, want *Distribution) {
+	t.Helper()
+	if got.Count != want.Count || got.Kind != want.Kind || !slices.Equal(got.bounds, want.bounds) || !slices.Equal(got.counts, want.counts) ||
+		!close9(got.Sum, want.Sum) || !close9(got.Lo, want.Lo) || !close9(got.Hi, want.Hi) {
+		t.Fatalf("%s: got %+v, want %+v", name, got, want)
+	}
+}
