@@ -12,17 +12,17 @@ import (
 	"github.com/otelperf/otelperf-go/views"
 )
 
-// A failing feeds a judge 100 calls a minute of which some fail.
-type failing struct {
+// A minutely feeds a judge 100 calls a minute of which some fail.
+type minutely struct {
 	j          *judge
 	ok, failed *series
 }
 
-func newFailing(j *judge) failing {
-	return failing{j, calls(search), calls(search, attribute.String("error.type", "x"))}
+func newMinutely(j *judge) minutely {
+	return minutely{j, calls(search), calls(search, attribute.String("error.type", "x"))}
 }
 
-func (f failing) minutes(n int, bad uint64) {
+func (f minutely) minutes(n int, bad uint64) {
 	f.j.t.Helper()
 	for range n {
 		f.ok.add(100-bad, 0.03)
@@ -44,14 +44,14 @@ func TestBurnRateTellsOfTheWorstPair(t *testing.T) {
 		if reversed {
 			slices.Reverse(b.Burn)
 		}
-		f := newFailing(newJudge(t, b))
+		f := newMinutely(newJudge(t, b))
 		f.minutes(60, 3)
 		f.j.want("ALERT search_slo = 3.000 exceeds baseline 2.000 by 50.0% (3% were bad in 1h0m0s and 3% in 10m0s, 1% may be)")
 		if s := f.j.status(); s.Target != 2 || s.Count != 6000 {
 			t.Errorf("reversed %v: got %+v, want the target of the slow pair and its hour of calls", reversed, s)
 		}
 
-		f = newFailing(newJudge(t, b))
+		f = newMinutely(newJudge(t, b))
 		f.minutes(60, 0)
 		f.minutes(20, 9) // an hour holds a third of it, the short pair all
 		if s := f.j.status(); s.Target != 3 || !near(s.Value, 9) || s.Count != 2000 {
@@ -66,26 +66,26 @@ func TestBurnRateTellsOfTheWorstPair(t *testing.T) {
 func TestBurnRateOfNoPairsHasThose(t *testing.T) {
 	b := burning()
 	b.Burn = nil
-	f := newFailing(newJudge(t, b))
+	f := newMinutely(newJudge(t, b))
 	f.minutes(6*60, 0)
 	f.minutes(43, 20) // 43 of 60 minutes at 20: 14.33
 	f.j.want()
 	f.minutes(1, 20)
 	f.j.want("ALERT search_slo = 14.667 exceeds baseline 14.400 by 1.9% (14.7% were bad in 1h0m0s and 20% in 5m0s, 1% may be)")
 
-	f = newFailing(newJudge(t, b))
+	f = newMinutely(newJudge(t, b))
 	f.minutes(6*60, 0)
 	f.minutes(240, 9) // 4 of 6 hours at 9: exactly 6
 	f.j.want()
 	f.minutes(1, 9)
-	f.j.want("ALERT search_slo = 6.025 exceeds baseline 6.000 by 0.4% (6.03% were bad in 6h0m0s and 9% in 30m0s, 1% may be)")
+	f.j.want("ALERT search_slo = 6.025 exceeds baseline 6.000 by 0.4% (6.02% were bad in 6h0m0s and 9% in 30m0s, 1% may be)")
 }
 
 // TestBurnRateNeedsItsMeasurements: of the whole long window, and that many are enough.
 func TestBurnRateNeedsItsMeasurements(t *testing.T) {
 	b := burning()
 	b.MinCount = 500
-	f := newFailing(newJudge(t, b))
+	f := newMinutely(newJudge(t, b))
 	f.minutes(4, 100)
 	f.j.want()
 	f.minutes(1, 100)
@@ -97,7 +97,7 @@ func TestBurnRateClears(t *testing.T) {
 	b := burning()
 	b.ClearPercent = 50
 	b.Burn[0].Long, b.Burn[0].Short = 10*time.Minute, time.Minute
-	f := newFailing(newJudge(t, b))
+	f := newMinutely(newJudge(t, b))
 	f.minutes(10, 11)
 	f.j.wantStates(views.Firing)
 	f.minutes(5, 6) // below the factor of 10, above a half of it
@@ -110,7 +110,7 @@ func TestBurnRateClears(t *testing.T) {
 // better for nobody calling. Only when they are not does a silence begin.
 func TestBurnRateGoesOnWithoutCalls(t *testing.T) {
 	both(t, func(t *testing.T, newJudge func(...views.Baseline) *judge) {
-		f := newFailing(newJudge(burning()))
+		f := newMinutely(newJudge(burning()))
 		f.minutes(10, 100)
 		f.j.wantStates(views.Firing)
 		quiet := func(n int) {
@@ -159,7 +159,7 @@ func TestBurnRateOfSlowCallsNeedsBuckets(t *testing.T) {
 		}
 		j.tick(m)
 		j.want()
-		if len(j.errs) != 1 || !strings.Contains(j.errs[0].Error(), "no bucket boundary at the target") {
+		if len(j.errs) != 1 || !strings.Contains(j.errs[0].Error(), "no bucket boundary of ") {
 			t.Errorf("%s: got %v", name, j.errs)
 		}
 	}
