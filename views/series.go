@@ -180,10 +180,9 @@ func (in *input) reach(s *series, start, end time.Time) span {
 	}
 	switch {
 	case !sp.first && !in.delta && !s.end.IsZero():
-		if gap := end.Sub(s.end); s.unseen > 0 && gap > 0 {
-			if d := end.Sub(in.lastTime); d > 0 && d < gap {
-				sp.share = float64(d) / float64(gap)
-			}
+		gap, d := end.Sub(s.end), end.Sub(in.lastTime)
+		if s.unseen > 0 && d > 0 && d < gap {
+			sp.share = float64(d) / float64(gap)
 		}
 	case start.IsZero() || start.Before(in.lastTime) && !in.delta && in.number > 1:
 		// A cumulative start is shared by all series of an instrument; one
@@ -289,7 +288,7 @@ func (e *evaluator) holdLevels(m *metric) {
 		return
 	}
 	for _, s := range m.series {
-		if s.evaluation == e.number || s.kind != aggLevel || !s.delta || !s.begun || s.lost {
+		if s.evaluation == e.number || s.kind != aggLevel || !s.delta || s.lost {
 			continue
 		}
 		sp := span{from: s.end, to: e.now, share: 1}
@@ -320,7 +319,7 @@ func (m *metric) forget(evaluation uint64, t tick) {
 		if s.evaluation == evaluation {
 			continue
 		}
-		if s.unseen += max(t.elapsed, 1); s.unseen < patience || s.kind == aggLevel && s.delta && s.value != 0 {
+		if s.unseen += max(t.elapsed, 1); s.unseen < patience || s.delta && s.value != 0 { // a level that stands
 			continue
 		}
 		m.hold(s, -1)
