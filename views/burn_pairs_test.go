@@ -164,3 +164,10 @@ func TestBurnRateOfSlowCallsNeedsBuckets(t *testing.T) {
 		}
 	}
 }
+
+// TestBurnRateBeforeItKnows: the target is the factor of the first pair.
+func TestBurnRateBeforeItKnows(t *testing.T) {
+	if s := newJudge(t, burning()).status(); s.Target != 10 || s.Threshold != 10 {
+		t.Errorf("got %+v", s)
+	}
+}

@@ -103,7 +103,7 @@ func newEvaluator(baselines []Baseline, c *config) (*evaluator, error) {
 		if b.Unless != "" {
 			r.unless = e.metric(b.Unless)
 		}
-		if b.Statistic.ofDistribution() && b.Direction == HigherIsWorse && !b.Observed() && b.Objective == 0 && b.Active != "-" {
+		if b.Statistic.ofDistribution() && b.Direction == HigherIsWorse && !b.Observed() && b.Active != "-" {
 			e.watchActive(r)
 		} else if active, _ := ActiveMetric(b.Metric); active != "" {
 			m := e.metric(active)
@@ -133,7 +133,6 @@ func (e *evaluator) watchActive(r *rule) {
 	if active == "" {
 		return
 	}
-	r.latency = true
 	r.coarse = strings.HasPrefix(active, "http.")
 	m := e.metric(active)
 	m.actives = append(m.actives, activeRule{r, 1})
@@ -234,7 +233,7 @@ func (e *evaluator) judge(r *rule) {
 		g.note(&e.tick, rd, at)
 		if rd.reason == reasonNoBound {
 			e.warn(r, "no bucket boundary of %s is at the target: use views.For", r.Metric)
-		} else if rd.verdict == abstain && g.bucketless() {
+		} else if g.bucketless() {
 			e.warn(r, "the series of %s have no buckets to tell %s from", r.Metric, r.Statistic)
 		}
 		e.step(g, rd, at)
@@ -251,7 +250,7 @@ func (e *evaluator) judge(r *rule) {
 func (e *evaluator) step(g *group, rd reading, at time.Time) {
 	r, since := g.rule, g.life.since
 	tr := g.life.step(&r.Baseline, rd.verdict, at, e.interval)
-	if rd.verdict == absent && g.silent(&e.tick) && !(r.latency && (g.busy() || r.busy)) {
+	if g.silent(&e.tick) && !g.busy() && !r.busy {
 		g.silenced = true
 		if tr = g.life.silence(&r.Baseline, at); tr != nothing {
 			rd.reason = reasonNoData

@@ -153,23 +153,16 @@ func (f *Filter) Export(ctx context.Context, rm *metricdata.ResourceMetrics) err
 }
 
 func (f *Filter) apply(rm *metricdata.ResourceMetrics) *metricdata.ResourceMetrics {
-	total, changed := 0, false
+	changed := false
 	for i := range rm.ScopeMetrics {
 		for j := range rm.ScopeMetrics[i].Metrics {
 			name := rm.ScopeMetrics[i].Metrics[j].Name
 			e := f.edit(name)
 			changed = changed || e.dropped || e.name != name
-			if !e.dropped {
-				total++
-			}
 		}
 	}
 	if !changed {
 		return rm
-	}
-	// Room for all, so that no scope's part moves when the next one is added.
-	if cap(f.metrics) < total {
-		f.metrics = make([]metricdata.Metrics, 0, total)
 	}
 	f.out.Resource = rm.Resource
 	f.out.ScopeMetrics, f.metrics = f.out.ScopeMetrics[:0], f.metrics[:0]

@@ -98,7 +98,6 @@ func newGroup(r *rule, attrs attribute.Set) *group {
 		g.burn.own.Target = r.Burn[0].Factor
 		g.burn.own.ThresholdPercent, g.burn.own.ClearPercent = 100, min(r.ClearPercent, 100)
 	}
-	g.interval.reset()
 	return g
 }
 
@@ -179,9 +178,7 @@ func (g *group) idle() bool {
 	if g.refs > 0 || g.life.state == Firing {
 		return false
 	}
-	r := g.rule
-	return g.life.state == Silent || !g.measured || g.silenced ||
-		r.Statistic == Rate && r.Direction == HigherIsWorse && r.metric.delta && g.life.state == OK
+	return !g.measured || g.silenced || g.rule.Statistic == Rate && g.life.state == OK
 }
 
 // silent reports whether nothing has been measured for so long that NoData
@@ -204,11 +201,11 @@ func (g *group) read(t *tick, at time.Time, completed uint64) reading {
 	}
 	if g.points == 0 {
 		switch {
-		case r.coarse && g.attrs.Len() == 0 && g.before.known && completed > 0 && g.life.state == Firing:
+		case g.before.known && completed > 0 && g.life.state == Firing:
 			// The group of the calls in flight has no latencies of its own,
 			// but calls do complete.
 			return g.complete(reading{verdict: good, value: math.NaN(), reason: reasonCompleted})
-		case r.Statistic == Rate && r.metric.delta && !g.anchor.IsZero():
+		case r.Statistic == Rate && r.metric.delta:
 			// A delta series that is not there had nothing to tell: rate 0.
 		default:
 			return reading{verdict: absent, value: math.NaN()}
@@ -265,7 +262,7 @@ func (g *group) begin() time.Time { return g.anchor.Add(g.lost) }
 // lose takes note of the part of an interval that is lost with a collection
 // that the reader gave up on: of delta data nothing makes up for it.
 func (g *group) lose(t *tick) {
-	if t.skipped && g.rule.metric.delta && g.seen && g.seenFrom.After(t.last) {
+	if t.skipped && g.rule.metric.delta && g.seenFrom.After(t.last) {
 		g.lost += g.seenFrom.Sub(t.last)
 	}
 }
@@ -285,7 +282,7 @@ func (g *group) value(at time.Time) (v float64, count uint64, ok bool) {
 	count = g.sum.Count
 	switch r.Statistic {
 	case Value:
-		return g.number, uint64(g.points), g.points > 0
+		return g.number, uint64(g.points), true
 	case Rate:
 		count += uint64(g.number) // one of the two is zero: histograms have no number, sums no count
 		elapsed := at.Sub(g.begin()).Seconds()
@@ -305,17 +302,20 @@ func (g *group) value(at time.Time) (v float64, count uint64, ok bool) {
 		v = g.sum.Max()
 	default:
 		v = g.sum.Quantile(r.quantile)
-		if math.IsNaN(v) && g.quantiles == 1 && g.points == 1 && count > 0 {
-			v = g.quantile // of a summary
+		if g.summarized() && count > 0 {
+			v = g.quantile
 		}
 	}
 	return v, count, !math.IsNaN(v)
 }
 
+// summarized reports whether the quantile is one that a summary tells, alone.
+func (g *group) summarized() bool { return g.quantiles == 1 && g.points == 1 }
+
 // bucketless reports whether there were measurements but no buckets, where
 // buckets are what the statistic is made of.
 func (g *group) bucketless() bool {
-	return g.rule.quantile > 0 && g.quantiles == 0 && g.sum.Count > 0 &&
+	return g.rule.quantile > 0 && !g.summarized() && g.sum.Count > 0 &&
 		(g.sum.Kind == distribution.Plain || g.sum.Kind == distribution.Mixed)
 }
 
@@ -325,8 +325,7 @@ func (g *group) bucketless() bool {
 // series hides may have completed.
 func (g *group) hang(t *tick, completed uint64, threshold float64) (reading, bool) {
 	r := g.rule
-	if !r.latency || completed > 0 || r.incomplete || !g.before.known || !g.calls.known ||
-		g.before.calls <= 0 || g.calls.calls < g.before.calls {
+	if completed > 0 || r.incomplete || g.before.calls <= 0 || g.calls.calls < g.before.calls {
 		return reading{}, false
 	}
 	// No longer than two intervals: a clock that jumps is no hang.
@@ -390,13 +389,13 @@ func (g *group) scale() float64 {
 }
 
 // busy reports whether calls are in flight.
-func (g *group) busy() bool { return g.calls.known && g.calls.calls > 0 }
+func (g *group) busy() bool { return g.calls.calls > 0 }
 
 // next prepares the group for the following interval. Where time is needed
 // and this was too short, the next goes on from the same start.
 func (g *group) next(t *tick, at time.Time) {
 	elapsed := at.Sub(g.anchor)
-	short := g.needsTime() && !g.anchor.IsZero() && !g.restarted && elapsed >= 0 && elapsed < t.usual/2
+	short := g.needsTime() && !g.restarted && elapsed >= 0 && elapsed < t.usual/2
 	if !short {
 		g.anchor = at
 	}

@@ -188,7 +188,7 @@ func TestCallsInFlightAreAMatch(t *testing.T) {
 	}
 	j := newJudge(t, of("search", views.Rate), of("serach", views.ErrorRatio))
 	for range 5 {
-		j.tick(j.updown(opActive, "{operation}", num(1, search)))
+		j.tick(j.updown(opActive, "{operation}", num(1, search), num(1, attribute.String("otelperf.operation.name", "other"))))
 	}
 	j.wantErrors(`views: baseline "serach" has matched nothing for three intervals: there is no metric otelperf.operation.duration`)
 }

@@ -156,11 +156,9 @@ func numbers[N int64 | float64](in input, points []metricdata.DataPoint[N]) {
 		case in.kind == aggLevel && in.delta:
 			s.value += v
 			v = s.value
-		case in.kind == aggLevel:
-			s.value = v
-		case !in.delta:
+		case in.kind == aggIncrease && !in.delta:
 			increase := v - s.value
-			if !sp.first && increase < 0 { // it began afresh
+			if increase < 0 { // it began afresh
 				s.restarted()
 			}
 			if sp.first || increase < 0 {
@@ -242,7 +240,7 @@ func summaries(in input, points []metricdata.SummaryDataPoint) {
 // collection that the reader gave up on. What only changes are told of is then
 // not known any more, until the process starts again.
 func (in *input) loses(s *series, start time.Time) {
-	if in.kind != aggLevel || !in.delta || !s.begun || s.lost || start.Sub(s.end) <= in.interval/10 {
+	if in.kind != aggLevel || !in.delta || !s.begun || start.Sub(s.end) <= in.interval/10 {
 		return
 	}
 	s.lost = true

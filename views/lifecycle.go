@@ -49,9 +49,6 @@ const jitter = 50
 // that the clock jumped, counts as two at the most.
 func (l *lifecycle) step(b *Baseline, v verdict, end time.Time, usual time.Duration) transition {
 	elapsed := min(max(end.Sub(l.last), 0), 2*usual)
-	if l.last.IsZero() {
-		elapsed = 0
-	}
 	l.last = end
 	if v == learning {
 		v = abstain
@@ -82,7 +79,7 @@ func (l *lifecycle) step(b *Baseline, v verdict, end time.Time, usual time.Durat
 			l.state, l.since, l.held = OK, time.Time{}, 0
 			return nothing
 		}
-		if l.held += elapsed; b.For > 0 && !reached(b.For) {
+		if l.held += elapsed; !reached(b.For) {
 			return nothing
 		}
 		l.fire(end)
@@ -97,7 +94,7 @@ func (l *lifecycle) step(b *Baseline, v verdict, end time.Time, usual time.Durat
 		} else {
 			l.held += elapsed
 		}
-		if b.KeepFiringFor > 0 && !reached(b.KeepFiringFor) {
+		if !reached(b.KeepFiringFor) {
 			return l.remind(b, elapsed, usual)
 		}
 		l.resolve(OK)

@@ -3,7 +3,6 @@ package views
 import (
 	"context"
 	"errors"
-	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -176,20 +175,17 @@ func (g *group) status() Status {
 	s := Status{
 		Name: r.Name, Metric: r.Metric, Statistic: r.Statistic, Direction: r.Direction,
 		Group: g.attrs, State: g.life.state,
-		Value: math.NaN(), Target: b.Target, Threshold: b.Threshold(), Unit: r.shownUnit(), Excess: math.NaN(),
+		Value: g.last.value * g.scale(), Target: b.Target, Threshold: b.Threshold(), Unit: r.shownUnit(),
+		Count: g.last.count, Start: g.lastFrom, End: g.lastEnd, Reason: g.last.reason,
 		Since: g.life.since,
 	}
 	switch {
 	case g.life.state == OK && g.incomplete:
 		s.State = Incomplete
-	case g.life.state == OK && !g.measured:
+	case !g.measured:
 		s.State = Silent
 	}
-	if r.bound && !math.IsNaN(g.last.value) {
-		s.Value = g.last.value * g.scale()
-		s.Excess, _ = b.Excess(s.Value)
-		s.Count, s.Start, s.End, s.Reason = g.last.count, g.lastFrom, g.lastEnd, g.last.reason
-	}
+	s.Excess, _ = b.Excess(s.Value)
 	return s
 }
 

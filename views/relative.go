@@ -13,7 +13,7 @@ type past struct {
 // target returns the mean of the past. It is NaN while that is too short, or
 // has no share that could be too much.
 func (p *past) target(warmUp int) float64 {
-	if len(p.values) == 0 || len(p.values) < warmUp {
+	if len(p.values) < warmUp {
 		return math.NaN()
 	}
 	var mean float64

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/otelperf/otelperf-go/views"
 )
@@ -67,4 +68,58 @@ func TestRelativeToNothing(t *testing.T) {
 	}
 	j.tick(gauge("recorded", "s", 1))
 	j.want()
+}
+
+// TestRelativeBaselineBeforeItKnows: there is no target yet, not one of zero.
+func TestRelativeBaselineBeforeItKnows(t *testing.T) {
+	b := recorded(0)
+	b.Relative = 2
+	if s := newJudge(t, b).status(); !math.IsNaN(s.Target) || !math.IsNaN(s.Threshold) {
+		t.Errorf("got %+v", s)
+	}
+}
+
+// TestRelativeBaselineLearnsFromWhatWasJudged: neither from intervals of which
+// the overflow series hides a part, nor from those with too little in them or
+// nothing, and from those between the clear level and the threshold.
+func TestRelativeBaselineLearnsFromWhatWasJudged(t *testing.T) {
+	b := latency()
+	b.Statistic, b.Target, b.Relative, b.WarmUp, b.ClearPercent = views.Mean, 0, 3, 1, 105
+	both(t, func(t *testing.T, newJudge func(...views.Baseline) *judge) {
+		j, s, over := newJudge(b), calls(search), calls(attribute.Bool("otel.metric.overflow", true))
+		step := func(n uint64, ms float64, hidden uint64) {
+			j.tick(j.durations(opDuration, s.add(n, ms/1000), over.add(hidden, 1)))
+		}
+		step(50, 900, 1) // before anything is known
+		step(50, 100, 0)
+		step(50, 90, 1)
+		step(5, 90, 0)
+		step(0, 0, 0)
+		step(50, 100, 0)
+		if target := j.status().Target; target != 100 {
+			t.Fatalf("got a target of %v, want 100", target)
+		}
+		step(50, 115, 0)
+		step(50, 100, 0)
+		if target := j.status().Target; !near(target, 105) {
+			t.Fatalf("got a target of %v, want 105", target)
+		}
+		j.want()
+	})
+}
+
+// TestRelativeBaselineClears at its clear level, not at the threshold.
+func TestRelativeBaselineClears(t *testing.T) {
+	b := recorded(0)
+	b.Relative, b.ClearPercent = 2, 110
+	j := newJudge(t, b)
+	for _, ms := range []float64{100, 100, 130, 115} {
+		j.tick(gauge("recorded", "s", ms/1000))
+	}
+	j.wantStates(views.Firing)
+	if excess, ok := j.find("otelperf.baseline.excess").(metricdata.Gauge[float64]); !ok || !near(excess.DataPoints[0].Value, 0.15) {
+		t.Errorf("between the levels: got an excess of %+v, want 0.15", excess)
+	}
+	j.tick(gauge("recorded", "s", 0.1)) // of 107.5
+	j.wantStates(views.Resolved)
 }

@@ -103,14 +103,14 @@ func (o *report) build(rm *metricdata.ResourceMetrics, e *evaluator) *metricdata
 // gauge returns the points as an aggregation: the kept one if it has the very
 // same slice, as in a steady state it has.
 func gauge[N int64 | float64](kept *metricdata.Aggregation, points []metricdata.DataPoint[N]) metricdata.Aggregation {
-	if g, ok := (*kept).(metricdata.Gauge[N]); !ok || !same(g.DataPoints, points) {
+	if g, _ := (*kept).(metricdata.Gauge[N]); !same(g.DataPoints, points) {
 		*kept = metricdata.Gauge[N]{DataPoints: points}
 	}
 	return *kept
 }
 
 func (o *report) sum(kept *metricdata.Aggregation, points []metricdata.DataPoint[int64]) metricdata.Aggregation {
-	if s, ok := (*kept).(metricdata.Sum[int64]); !ok || !same(s.DataPoints, points) {
+	if s, _ := (*kept).(metricdata.Sum[int64]); !same(s.DataPoints, points) {
 		t := metricdata.CumulativeTemporality
 		if o.delta {
 			t = metricdata.DeltaTemporality
@@ -120,7 +120,7 @@ func (o *report) sum(kept *metricdata.Aggregation, points []metricdata.DataPoint
 	return *kept
 }
 
-// same reports whether a and b, which are not empty, are one slice.
+// same reports whether a and b are one slice; b is not empty.
 func same[T any](a, b []T) bool { return len(a) == len(b) && &a[0] == &b[0] }
 
 // rejectAttributes are made once: one set for each reason.
@@ -136,7 +136,7 @@ func (o *report) points(e *evaluator) {
 	o.excess, o.active = o.excess[:0], o.active[:0]
 	o.transitions, o.rejected, o.missed = o.transitions[:0], o.rejected[:0], o.missed[:0]
 	for _, r := range e.rules {
-		if r.superseded || r.Observed() {
+		if r.Observed() {
 			continue
 		}
 		for _, g := range r.order {
@@ -186,7 +186,7 @@ func (o *report) group(g *group, now time.Time) {
 		return
 	}
 	if g.judged {
-		if x, ok := g.baseline().Excess(g.last.value * g.scale()); ok && !math.IsNaN(x) && !math.IsInf(x, 0) {
+		if x, ok := g.baseline().Excess(g.last.value * g.scale()); ok && !math.IsInf(x, 0) {
 			add(&o.excess, metricdata.DataPoint[float64]{Attributes: g.reported, Time: now, Value: x}, g.rule.shared)
 		}
 	}

@@ -69,7 +69,6 @@ type rule struct {
 	groups map[attribute.Distinct]*group
 	order  []*group // by first appearance: a stable order for reports
 
-	latency    bool // calls in flight can breach it
 	coarse     bool // calls in flight are counted without the By attributes
 	assumed    bool // the unit is, as no series was seen yet
 	matched    bool // a series was seen
@@ -91,7 +90,7 @@ type rule struct {
 func newRule(b Baseline) *rule {
 	b.Match, b.By = slices.Clone(b.Match), slices.Clone(b.By)
 	b.Burn = slices.Clone(b.Burn)
-	if b.Objective > 0 && len(b.Burn) == 0 {
+	if len(b.Burn) == 0 {
 		b.Burn = defaultBurn
 	}
 	b.Labels, b.Annotations = maps.Clone(b.Labels), maps.Clone(b.Annotations)
@@ -154,7 +153,7 @@ func (r *rule) shownUnit() string {
 		return r.Unit
 	case r.Statistic == ErrorRatio:
 		return "1"
-	case r.Statistic == Rate && (r.kind != aggIncrease || r.unit == "" || r.unit == "1"):
+	case r.Statistic == Rate && (r.kind != aggIncrease || r.unit == ""):
 		return "1/s"
 	case r.Statistic == Rate:
 		return r.unit + "/s"
@@ -165,7 +164,7 @@ func (r *rule) shownUnit() string {
 // matches reports whether a series with these attributes is judged.
 func (r *rule) matches(attrs *attribute.Set) bool {
 	for _, kv := range r.Match {
-		if v, ok := attrs.Value(kv.Key); !ok || v != kv.Value {
+		if v, _ := attrs.Value(kv.Key); v != kv.Value {
 			return false
 		}
 	}
@@ -243,11 +242,11 @@ func failed(metric string, attrs *attribute.Set) bool {
 	if metric != "http.server.request.duration" {
 		return false
 	}
-	code, ok := attrs.Value(semconv.HTTPResponseStatusCodeKey)
-	return ok && code.AsInt64() >= 500
+	code, _ := attrs.Value(semconv.HTTPResponseStatusCodeKey)
+	return code.AsInt64() >= 500
 }
 
 func isOverflow(attrs *attribute.Set) bool {
-	v, ok := attrs.Value(keyOverflow)
-	return ok && v.AsBool()
+	v, _ := attrs.Value(keyOverflow)
+	return v.AsBool()
 }

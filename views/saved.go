@@ -208,7 +208,9 @@ func saveAttributes(set attribute.Set) (out []savedAttr, ok bool) {
 		switch kv.Value.Type() {
 		case attribute.STRING, attribute.INT64, attribute.BOOL:
 		case attribute.FLOAT64:
-			a.Value = strconv.FormatFloat(kv.Value.AsFloat64(), 'g', -1, 64)
+			if math.IsNaN(kv.Value.AsFloat64()) {
+				return nil, false // no group is found again by it
+			}
 		default:
 			return nil, false
 		}
@@ -232,7 +234,7 @@ func loadAttributes(saved []savedAttr) (attribute.Set, error) {
 		case attribute.FLOAT64.String():
 			var v float64
 			v, err = strconv.ParseFloat(a.Value, 64)
-			if err == nil && math.IsNaN(v) {
+			if math.IsNaN(v) {
 				err = errors.New("not a number")
 			}
 			kv.Value = attribute.Float64Value(v)

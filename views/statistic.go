@@ -42,13 +42,13 @@ const (
 // false if s is not a quantile.
 func (s Statistic) Quantile() (q float64, ok bool) {
 	digits, ok := strings.CutPrefix(string(s), "p")
-	if !ok || digits == "" || strings.Trim(digits, "0123456789.") != "" {
+	if !ok || strings.Trim(digits, "0123456789.") != "" {
 		return 0, false
 	}
 	// Shifting the decimal point rounds once; dividing by 100 would round
 	// twice and make 99.9 % a little more than 0.999.
-	q, err := strconv.ParseFloat(digits+"e-2", 64)
-	if err != nil || q <= 0 || q >= 1 {
+	q, _ = strconv.ParseFloat(digits+"e-2", 64) // 0 if it is no number
+	if q <= 0 || q >= 1 {
 		return 0, false
 	}
 	return q, true
@@ -72,9 +72,9 @@ func (s Statistic) validate() error {
 func (s Statistic) defaultMinCount() uint64 {
 	q, quantile := s.Quantile()
 	switch {
-	case quantile && q > 0.99:
+	case q > 0.99:
 		return 1000
-	case quantile && q > 0.95:
+	case q > 0.95:
 		return 100
 	case quantile, s == Mean, s == ErrorRatio:
 		return 20

@@ -28,7 +28,7 @@ func TestQuantileOfAStatistic(t *testing.T) {
 			t.Errorf("%s: got %v, %t", s, q, ok)
 		}
 	}
-	for _, s := range []views.Statistic{"", "p", "p0", "p100", "p101", "p-5", "p1e1", "p.", "P95", "p9 5", "mean", "p+5", "pNaN", "p1.2.3"} {
+	for _, s := range []views.Statistic{"", "p", "p0", "p100", "p101", "p-5", "p1e1", "p.", "P95", "p9 5", "mean", "p+5", "pNaN", "p1.2.3", "95", "50.5", views.Statistic("p" + strings.Repeat("9", 400))} {
 		if q, ok := s.Quantile(); ok {
 			t.Errorf("%q: got %v", s, q)
 		}
@@ -272,5 +272,91 @@ func TestExcessOfEachDirection(t *testing.T) {
 		if got, ok := tt.b.Excess(tt.v); !near(got, tt.want) && math.Abs(got-tt.want) > 1e-12 || ok != tt.ok {
 			t.Errorf("%v of %v: got %v, %t", tt.v, tt.b.Target, got, ok)
 		}
+	}
+}
+
+// TestSummariesThatCannotTell: a quantile stands only if it is that of the one
+// summary of the group, and was measured in this interval; else that is said.
+func TestSummariesThatCannotTell(t *testing.T) {
+	summary := func(count uint64, quantiles ...metricdata.QuantileValue) metricdata.SummaryDataPoint {
+		return metricdata.SummaryDataPoint{Count: count, Sum: float64(count), QuantileValues: quantiles}
+	}
+	median := metricdata.QuantileValue{Quantile: 0.5, Value: 9}
+	a, b := attribute.NewSet(attribute.Int("id", 1)), attribute.NewSet(attribute.Int("id", 2))
+	for name, tt := range map[string]struct {
+		points []metricdata.SummaryDataPoint
+		fires  bool
+		err    string
+	}{
+		"one":                      {[]metricdata.SummaryDataPoint{summary(30, median)}, true, ""},
+		"too few":                  {[]metricdata.SummaryDataPoint{summary(9, median)}, false, ""},
+		"one without the quantile": {[]metricdata.SummaryDataPoint{summary(30)}, false, "have no buckets"},
+		"two":                      {[]metricdata.SummaryDataPoint{summary(30, median), summary(30, median)}, false, "have no buckets"},
+		"one of two":               {[]metricdata.SummaryDataPoint{summary(30, median), summary(30)}, false, "have no buckets"},
+	} {
+		j := newJudge(t, views.Baseline{Name: "b", Metric: "m", Statistic: views.P50, Target: 1})
+		for i := range tt.points {
+			tt.points[i].Attributes = []attribute.Set{a, b}[i]
+		}
+		j.tick(metricUnit("m", "1", metricdata.Summary{DataPoints: tt.points}))
+		if fires := len(j.alerts) > 0; fires != tt.fires {
+			t.Errorf("%s: got %v", name, j.alerts)
+		}
+		if len(j.errs) > 1 || (len(j.errs) == 1) != (tt.err != "") || tt.err != "" && !strings.Contains(j.errs[0].Error(), tt.err) {
+			t.Errorf("%s: got %v, want %q", name, j.errs, tt.err)
+		}
+	}
+}
+
+// TestSomeSeriesWithoutBucketsAreTold: what they hide may be the slow part.
+func TestSomeSeriesWithoutBucketsAreTold(t *testing.T) {
+	j := newJudge(t, views.Baseline{Name: "b", Metric: "m", Statistic: views.P50, Target: 1})
+	m := j.durations("m", calls(search).add(50, 9), calls().add(50, 9))
+	m.Data.(metricdata.Histogram[float64]).DataPoints[0].BucketCounts = nil
+	j.tick(m)
+	j.want()
+	j.wantErrors(`views: baseline "b" is not judged: the series of m have no buckets to tell p50 from`)
+}
+
+// TestNothingMeasuredIsAbsent, whatever the statistic is made of, and a little
+// of a sum is not nothing.
+func TestNothingMeasuredIsAbsent(t *testing.T) {
+	for name, stats := range map[string][]views.Statistic{
+		"Sum[float64]":                  {views.ErrorRatio},
+		"Histogram[float64]":            {views.P95, views.Mean, views.Max, views.ErrorRatio},
+		"ExponentialHistogram[float64]": {views.P95, views.Mean, views.Max, views.ErrorRatio},
+		"Summary":                       {views.P95, views.Mean, views.ErrorRatio},
+	} {
+		for _, stat := range stats {
+			j := newJudge(t, views.Baseline{Name: "b", Metric: "m", Statistic: stat, Target: 1e9, MinCount: 1})
+			for range 5 {
+				m := metricUnit("m", "1", aggregations[name](false, false))
+				at(m.Data, j.at.Add(time.Minute))
+				j.tick(m, gauge("alive", "1", 1))
+			}
+			if s := j.status(); s.State != views.Silent {
+				t.Errorf("%s of a %s that stands still: got %+v", stat, name, s)
+			}
+		}
+	}
+	j := newJudge(t, views.Baseline{Name: "b", Metric: "m", Statistic: views.ErrorRatio, Target: 1})
+	for range 5 {
+		j.tick(metricUnit("m", "1", metricdata.Sum[float64]{IsMonotonic: true, Temporality: metricdata.DeltaTemporality, DataPoints: []metricdata.DataPoint[float64]{{Value: 0.5}}}))
+	}
+	if s := j.status(); s.State != views.OK || s.Value != 0 {
+		t.Errorf("got %+v", s)
+	}
+}
+
+// TestQuantile is what a Processor judges by; of a point that makes no sense
+// there is none.
+func TestQuantile(t *testing.T) {
+	p := metricdata.HistogramDataPoint[float64]{Count: 4, Sum: 4, Bounds: []float64{1, 2}, BucketCounts: []uint64{2, 2, 0}}
+	if got := views.Quantile(p, 0.75); got != 1.5 {
+		t.Errorf("got %v, want 1.5", got)
+	}
+	p.Count = 5
+	if got := views.Quantile(p, 0.75); !math.IsNaN(got) {
+		t.Errorf("got %v of buckets that do not add up", got)
 	}
 }

@@ -46,11 +46,9 @@ func (e *evaluator) tell(r *rule) {
 	limit := r.maxFiring()
 	cover := limit > 0 && r.storm.told+fires > limit
 	remind := false
-	at := e.now
 	for i := range e.events {
 		ev := &e.events[i]
 		g := ev.group
-		at = ev.at
 		switch {
 		case ev.transition == fired && cover:
 			g.covered = true
@@ -71,7 +69,7 @@ func (e *evaluator) tell(r *rule) {
 			e.alerts[len(e.alerts)-1].Reminder = true
 		}
 	}
-	st := &r.storm
+	st, at := &r.storm, e.now
 	switch {
 	case st.covered > 0 && !st.firing:
 		st.firing, st.since, st.last = true, at, at
@@ -98,7 +96,7 @@ func (e *evaluator) raise(ev *event, state State) {
 		Group: g.attrs, Resource: e.resource,
 		Severity: r.Severity, Labels: r.Labels, Annotations: r.Annotations,
 	}
-	if a.Start.IsZero() || a.Start.After(ev.at) {
+	if a.Start.IsZero() {
 		a.Start = ev.at.Add(-e.tick.elapsed)
 	}
 	a.Excess, _ = b.Excess(a.Value)
