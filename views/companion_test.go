@@ -98,39 +98,41 @@ func TestHangOfAMetricInMilliseconds(t *testing.T) {
 // TestRequestsInFlightSayNothingOfARoute: its alert neither resolves because
 // other routes complete requests, nor because fewer are in flight.
 func TestRequestsInFlightSayNothingOfARoute(t *testing.T) {
-	b := views.Baseline{Name: "web_ms", Metric: webTime, By: []attribute.Key{"http.route"}, Statistic: views.P95, Target: 100, Unit: "ms"}
-	j := newJudge(t, b)
-	a, c := calls(attribute.String("http.route", "/a")), calls(attribute.String("http.route", "/c"))
-	step := func(active float64) {
-		j.tick(j.updown(webActive, "{request}", num(active)), j.durations(webTime, a, c))
-	}
-	a.add(50, 0.2)
-	c.add(50, 0.03)
-	step(3)
-	j.wantStates(views.Firing)
-	c.add(50, 0.03)
-	step(3)
-	j.want()
-	if active := j.find("otelperf.alert.active").(metricdata.Gauge[int64]); len(active.DataPoints) != 2 {
-		t.Errorf("got %+v, want the two routes", active)
-	}
-	step(3) // no request completes any more
-	j.wantStates(views.Firing)
-	step(1) // nor here, though some have gone
-	j.want()
-	for range 10 { // what is in flight might be of the route
-		step(1)
-	}
-	j.want()
-	c.add(50, 0.03)
-	step(1)
-	j.want("RESOLVED web_ms is back within baseline 100.000 after 12m0s (calls complete again)")
-	j.reported()
-	for _, p := range j.find("otelperf.baseline.excess").(metricdata.Gauge[float64]).DataPoints {
-		if p.Attributes.Len() != 2 {
-			t.Errorf("an excess of what was not judged: %+v", p)
+	both(t, func(t *testing.T, newJudge func(...views.Baseline) *judge) {
+		b := views.Baseline{Name: "web_ms", Metric: webTime, By: []attribute.Key{"http.route"}, Statistic: views.P95, Target: 100, Unit: "ms"}
+		j := newJudge(b)
+		a, c := calls(attribute.String("http.route", "/a")), calls(attribute.String("http.route", "/c"))
+		step := func(active float64) {
+			j.tick(j.updown(webActive, "{request}", num(active)), j.durations(webTime, a, c))
 		}
-	}
+		a.add(50, 0.2)
+		c.add(50, 0.03)
+		step(3)
+		j.wantStates(views.Firing)
+		c.add(50, 0.03)
+		step(3)
+		j.want()
+		if active := j.find("otelperf.alert.active").(metricdata.Gauge[int64]); len(active.DataPoints) != 2 {
+			t.Errorf("got %+v, want the two routes", active)
+		}
+		step(3) // no request completes any more
+		j.wantStates(views.Firing)
+		step(1) // nor here, though some have gone
+		j.want()
+		for range 10 { // what is in flight might be of the route
+			step(1)
+		}
+		j.want()
+		c.add(50, 0.03)
+		step(1)
+		j.want("RESOLVED web_ms is back within baseline 100.000 after 12m0s (calls complete again)")
+		j.reported()
+		for _, p := range j.find("otelperf.baseline.excess").(metricdata.Gauge[float64]).DataPoints {
+			if p.Attributes.Len() != 2 {
+				t.Errorf("an excess of what was not judged: %+v", p)
+			}
+		}
+	})
 }
 
 // TestOperationThatNeverCompletedIsNotSilent: nothing was measured that could

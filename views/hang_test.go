@@ -192,3 +192,14 @@ func TestCallsInFlightAreAMatch(t *testing.T) {
 	}
 	j.wantErrors(`views: baseline "serach" has matched nothing for three intervals: there is no metric otelperf.operation.duration`)
 }
+
+// TestRoutesStayWhileRequestsHang, whichever the collection names first.
+func TestRoutesStayWhileRequestsHang(t *testing.T) {
+	b := views.Baseline{Name: "web_s", Metric: webTime, By: []attribute.Key{"http.route"}, Statistic: views.P95, Target: 300, Unit: "s"}
+	j, a := newJudge(t, b), calls(attribute.String("http.route", "/a"))
+	a.add(50, 1000)
+	for range 10 {
+		j.tick(j.updown(webActive, "{request}", num(1)), j.durations(webTime, a))
+	}
+	j.wantStates(views.Firing)
+}

@@ -8,7 +8,7 @@ import (
 )
 
 // TestLifecycle walks through verdicts, one a minute. Each step is a letter:
-// b breach, g good, m between (the middle), n abstain, - absent; what is told
+// b breach, g good, m between (the middle), n abstain, l learning, - absent; what is told
 // is F fired, R resolved, r reminded, . nothing.
 func TestLifecycle(t *testing.T) {
 	const minute = time.Minute
@@ -22,6 +22,7 @@ func TestLifecycle(t *testing.T) {
 		{"a for that is no multiple", Baseline{For: 90 * time.Second}, "bbbb", "..F."},
 		{"pending that clears says nothing", Baseline{For: 2 * minute}, "bbgbbmbbb", "........F"},
 		{"too little says nothing either way", Baseline{For: 2 * minute}, "bnbnb", "....F"},
+		{"what is being learnt neither", Baseline{For: 2 * minute, KeepFiringFor: minute}, "blblbglg", "....F..R"},
 		{"an absence neither", Baseline{For: 2 * minute}, "b-b-b", "....F"},
 		{"keep firing for", Baseline{KeepFiringFor: 2 * minute}, "bggg", "F..R"},
 		{"keep firing begins anew", Baseline{KeepFiringFor: 2 * minute}, "bggbggg", "F.....R"},
@@ -39,7 +40,7 @@ func TestLifecycle(t *testing.T) {
 			at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 			for _, c := range tt.in {
 				at = at.Add(minute)
-				v := map[rune]verdict{'b': breach, 'g': good, 'm': between, 'n': abstain, '-': absent}[c]
+				v := map[rune]verdict{'b': breach, 'g': good, 'm': between, 'n': abstain, 'l': learning, '-': absent}[c]
 				got.WriteByte(".FrR"[l.step(&tt.b, v, at, minute)])
 			}
 			if got.String() != tt.want {
@@ -85,6 +86,33 @@ func TestLifecycleTakesTheTimeThatWentBy(t *testing.T) {
 	step(breach, time.Minute)
 	if tr := step(breach, 24*time.Hour); tr != nothing {
 		t.Error("a clock that jumped a day made an alert of two intervals fire")
+	}
+}
+
+// TestTolerance: what a duration of several intervals is short of at the most,
+// for each duration there is.
+func TestTolerance(t *testing.T) {
+	const short = time.Minute / jitter
+	for _, tt := range []struct {
+		name string
+		b    Baseline
+		then verdict // after a breach, and whatever fires at once
+		want transition
+	}{
+		{"for", Baseline{For: time.Minute}, breach, fired},
+		{"keep firing for", Baseline{KeepFiringFor: time.Minute}, good, resolved},
+		{"remind", Baseline{Remind: time.Minute}, breach, reminded},
+	} {
+		for missing, want := range map[time.Duration]transition{short: tt.want, short + 1: nothing} {
+			l, at := lifecycle{}, time.Unix(1_000_000, 0)
+			l.step(&tt.b, breach, at, time.Minute)
+			if tt.then == good {
+				l.step(&tt.b, good, at, time.Minute)
+			}
+			if got := l.step(&tt.b, tt.then, at.Add(time.Minute-missing), time.Minute); got != want {
+				t.Errorf("%s, %v too early: got %d, want %d", tt.name, missing, got, want)
+			}
+		}
 	}
 }
 

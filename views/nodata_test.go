@@ -267,3 +267,53 @@ func TestTooManyGroupsAreCountedAndMakeRoomLater(t *testing.T) {
 	}
 	t.Error("a series that had no room at first is not judged when there is some")
 }
+
+// TestBadDataAfterASilence: an alert of the silence goes on as one of the data,
+// and a group that was silent can fire at once.
+func TestBadDataAfterASilence(t *testing.T) {
+	for noData, want := range map[views.NoData][]views.State{
+		views.NoDataAlert: nil, views.NoDataResolve: {views.Firing}, views.NoDataKeep: {views.Firing},
+	} {
+		b := recorded(100)
+		b.NoData = noData
+		j := newJudge(t, b)
+		j.tick(gauge("recorded", "s", 0.01))
+		for range 4 {
+			j.tick(gauge("alive", "1", 1))
+		}
+		j.alerts = nil
+		j.tick(gauge("recorded", "s", 0.2))
+		j.wantStates(want...)
+		j.tick(gauge("recorded", "s", 0.01))
+		j.wantStates(views.Resolved)
+	}
+}
+
+// TestSilenceIsTwoAndAHalfIntervals: half an interval is for jitter.
+func TestSilenceIsTwoAndAHalfIntervals(t *testing.T) {
+	for last, want := range map[time.Duration]int{30 * time.Second: 1, 30*time.Second - 1: 0} {
+		j := newJudge(t, recorded(100))
+		j.tick(gauge("recorded", "s", 0.2))
+		j.alerts = nil
+		j.tick(gauge("alive", "1", 1))
+		j.tick(gauge("alive", "1", 1))
+		j.after(last, gauge("alive", "1", 1))
+		if len(j.alerts) != want {
+			t.Errorf("after 2m and %v: got %v, want %d", last, j.alerts, want)
+		}
+	}
+}
+
+// TestSilenceBeginsWhenNoRequestIsInFlight, and not before, also where the
+// series of the route was forgotten meanwhile.
+func TestSilenceBeginsWhenNoRequestIsInFlight(t *testing.T) {
+	b := views.Baseline{Name: "web_s", Metric: webTime, By: []attribute.Key{"http.route"}, Statistic: views.P95, Target: 3600, Unit: "s", NoData: views.NoDataAlert}
+	j, a := newDeltaJudge(t, b), calls(attribute.String("http.route", "/a"))
+	j.tick(j.updown(webActive, "{request}", num(1)), j.durations(webTime, a.add(50, 1)))
+	for range 6 {
+		j.tick(gauge("alive", "1", 1))
+	}
+	j.want()
+	j.tick(j.updown(webActive, "{request}", num(-1)))
+	j.want("ALERT web_s has no data, baseline 3600.000 http.route=/a")
+}

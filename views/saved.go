@@ -175,7 +175,7 @@ func (r *rule) revive(s savedGroup, attrs attribute.Set) {
 			r.storm.covered++
 			r.storm.firing = true
 			if st := &r.storm; st.since.IsZero() || s.Since.Before(st.since) {
-				st.since, st.last = s.Since, s.Last
+				st.since, st.last = s.Since, s.Last.Add(-s.Told)
 			}
 		} else {
 			r.storm.told++

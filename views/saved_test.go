@@ -3,6 +3,7 @@ package views_test
 import (
 	"bytes"
 	"errors"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ func (j *judge) restart(away time.Duration, baselines ...views.Baseline) *judge 
 	if err := j.p.SaveState(&state); err != nil {
 		j.t.Fatal(err)
 	}
+	j.p.Status() // it works on, as saving is no end
 	return resume(j, away, state.String(), baselines...)
 }
 
@@ -144,16 +146,21 @@ func TestStateThatCannotBeUsedIsReported(t *testing.T) {
 		"unexpected end":               {state[:len(state)/2], 0},
 		"it has the version 2, not 1":  {strings.Replace(state, `"version":1`, `"version":2`, 1), 0},
 		"it is 1h0m1s old":             {state, time.Hour + time.Second},
-		"yet to come":                  {state, -2 * time.Hour},
+		"it is 1h0m0s old":             {state, time.Hour + 1},
+		"yet to come":                  {state, -time.Hour - 1},
 		"unknown state":                {strings.Replace(state, `"firing"`, `"burning"`, 1), 0},
 		"the state resolved cannot":    {strings.Replace(state, `"firing"`, `"resolved"`, 1), 0},
 		"firing since no time":         {strings.Replace(state, `"since"`, `"sinze"`, 1), 0},
 		`unknown type "X"`:             {strings.Replace(state, `"state"`, `"group":[{"key":"a","type":"X","value":""}],"state"`, 1), 0},
 		"a negative duration":          {strings.Replace(state, `"state"`, `"held_ns":-5,"state"`, 1), 0},
+		"since no time":                {strings.NewReplacer(`"since"`, `"sinze"`, `"firing"`, `"pending"`).Replace(state), 0},
+		"a negative duration\n":        {strings.Replace(state, `"state"`, `"told_ns":-5,"state"`, 1), 0},
+		"a past of 10001 intervals":    {strings.Replace(state, `"state"`, `"past":[0`+strings.Repeat(",0", 10_000)+`],"state"`, 1), 0},
+		"not a number":                 {strings.Replace(state, `"state"`, `"group":[{"key":"a","type":"FLOAT64","value":"NaN"}],"state"`, 1), 0},
 		"cannot unmarshal":             {strings.Replace(state, `"groups":[`, `"groups":[7,`, 1), 0},
 	} {
 		j := resume(good, tt.away, tt.state, recorded(100))
-		if len(j.errs) != 1 || !strings.Contains(j.errs[0].Error(), want) || !strings.HasPrefix(j.errs[0].Error(), "views: the saved state is not used") {
+		if len(j.errs) != 1 || !strings.Contains(j.errs[0].Error()+"\n", want) || !strings.HasPrefix(j.errs[0].Error(), "views: the saved state is not used") {
 			t.Errorf("got %v, want %q", j.errs, want)
 		}
 		j.tick(gauge("recorded", "s", 0.2)) // afresh
@@ -174,6 +181,141 @@ func TestStateOfOtherBaselinesIsPassedOver(t *testing.T) {
 		if s.State != views.Silent {
 			t.Errorf("got %+v", s)
 		}
+	}
+}
+
+// TestStateIsOfNameAndMetric: baselines may share the one or the other, may be
+// gone, and may not be judged any more.
+func TestStateIsOfNameAndMetric(t *testing.T) {
+	j := newJudge(t, recorded(100))
+	j.tick(gauge("recorded", "s", 0.2))
+	sameName, sameMetric, observed := recorded(100), recorded(100), recorded(math.NaN())
+	sameName.Metric, sameMetric.Name = "other", "other_ms"
+	for name, baselines := range map[string][]views.Baseline{
+		"the name and the metric of two": {sameName, sameMetric}, "only observed": {observed}, "none": nil,
+	} {
+		n := j.restart(0, baselines...)
+		n.wantErrors()
+		for _, s := range n.p.Status() {
+			if s.State != views.Silent {
+				t.Errorf("%s: got %+v", name, s)
+			}
+		}
+	}
+	both := j.restart(0, sameName, sameMetric, recorded(100))
+	if s := both.p.Status(); s[2].State != views.Firing || s[0].State != views.Silent || s[1].State != views.Silent {
+		t.Errorf("got %+v", s)
+	}
+}
+
+// TestStateAsOldAsItMayBe is taken up, be it of the past or the future.
+func TestStateAsOldAsItMayBe(t *testing.T) {
+	for _, away := range []time.Duration{views.MaxStateAge, -views.MaxStateAge} {
+		j := newJudge(t, recorded(100))
+		j.tick(gauge("recorded", "s", 0.2))
+		j = j.restart(away, recorded(100))
+		j.wantErrors()
+		if s := j.status(); s.State != views.Firing {
+			t.Errorf("%v away: got %+v", away, s)
+		}
+	}
+}
+
+// TestOnlyWhatMattersIsSaved: no group that is well and has learnt nothing, and
+// none that could not be found again.
+func TestOnlyWhatMattersIsSaved(t *testing.T) {
+	relative, by := recorded(0), recorded(100)
+	relative.Relative, relative.MinCount = 2, 100
+	by.By = []attribute.Key{"id"}
+	for name, tt := range map[string]struct {
+		b    views.Baseline
+		ms   float64
+		id   attribute.KeyValue
+		want int
+	}{
+		"well":                       {recorded(100), 10, attribute.Int("id", 1), 0},
+		"fires":                      {by, 200, attribute.Int("id", 1), 1},
+		"has learnt nothing":         {relative, 10, attribute.Int("id", 1), 0},
+		"told apart by a list":       {by, 200, attribute.IntSlice("id", []int{1}), 0},
+		"told apart by not a number": {by, 200, attribute.Float64("id", math.NaN()), 0},
+		"told apart by infinity":     {by, 200, attribute.Float64("id", math.Inf(-1)), 1},
+		"told apart by a third":      {by, 200, attribute.Float64("id", 1.0/3), 1},
+	} {
+		j := newJudge(t, tt.b)
+		j.tick(gauge("recorded", "s", tt.ms/1000, tt.id))
+		j = j.restart(0, tt.b)
+		j.wantErrors()
+		n := 0
+		for _, s := range j.p.Status() {
+			if s.State == views.Firing && s.Group.HasValue("id") {
+				n++
+			}
+		}
+		if n != tt.want {
+			t.Errorf("%s: got %+v, want %d groups that fire", name, j.p.Status(), tt.want)
+		}
+		if tt.want == 0 && j.status().State != views.Silent {
+			t.Errorf("%s: got %+v, want nothing known", name, j.status())
+		}
+	}
+}
+
+// TestSilentRelativeBaselineRemembersItsPast: the night is no reason to learn anew.
+func TestSilentRelativeBaselineRemembersItsPast(t *testing.T) {
+	b := recorded(0)
+	b.Relative = 2
+	j := newJudge(t, b)
+	j.tick(gauge("recorded", "s", 0.1))
+	j.tick(gauge("recorded", "s", 0.1))
+	for range 4 {
+		j.tick(gauge("alive", "1", 1))
+	}
+	if s := j.status(); s.State != views.Silent {
+		t.Fatalf("got %+v", s)
+	}
+	j = j.restart(time.Minute, b)
+	j.wantErrors()
+	j.tick(gauge("alive", "1", 1))
+	j.tick(gauge("recorded", "s", 0.2))
+	j.want("ALERT search_ms = 200.000 exceeds baseline 100.000 by 100.0%")
+}
+
+// TestStormAfterARestart: the groups that were told and those that were covered
+// count as they did, and the storm began when its first group fired.
+func TestStormAfterARestart(t *testing.T) {
+	b := recorded(100)
+	b.Unit, b.By, b.MaxFiring, b.Remind = "", []attribute.Key{"id"}, 2, 10*time.Minute
+	j := newJudge(t, b)
+	j.tick(crowd(map[int]float64{1: 200, 2: 200}))
+	j.tick(crowd(map[int]float64{1: 200, 2: 200, 3: 300}))
+	j.tick(crowd(map[int]float64{1: 200, 2: 200, 3: 300, 4: 300, 5: 300}))
+	j = j.restart(time.Minute, b)
+	j.wantErrors()
+	j.tick(crowd(map[int]float64{1: 200, 2: 200, 3: 300, 4: 300, 5: 300, 6: 400})) // more of the storm
+	j.want()
+	for range 7 {
+		j.tick(crowd(map[int]float64{1: 200, 2: 200, 3: 300, 4: 300, 5: 300, 6: 400}))
+	}
+	var reminders []string
+	for _, a := range j.alerts {
+		if a.Reminder && a.Groups > 0 {
+			reminders = append(reminders, a.String()+a.Since.Format(" 04:05"))
+		}
+	}
+	if want := "ALERT search_ms = 400.000 exceeds baseline 100.000 by 300.0% otelperf.alert.summary=true (4 groups fire, the worst: id=6) 02:00"; len(reminders) != 1 || reminders[0] != want {
+		t.Errorf("got reminders %q, want %q", reminders, want)
+	}
+	j.alerts = nil
+	j.tick(crowd(map[int]float64{1: 100, 2: 200, 3: 100, 4: 100, 5: 100, 6: 100}))
+	j.want(
+		"RESOLVED search_ms = 100.000 is back within baseline 100.000 after 12m0s id=1",
+		"RESOLVED search_ms is back within baseline 100.000 after 11m0s otelperf.alert.summary=true",
+	)
+	j.tick(crowd(map[int]float64{2: 200, 3: 300})) // there is room for one again
+	j.wantStates(views.Firing)
+	j.tick(crowd(map[int]float64{2: 200, 3: 300, 4: 300}))
+	if len(j.alerts) != 1 || j.alerts[0].Groups != 1 {
+		t.Errorf("got %v, want a storm of one", j.alerts)
 	}
 }
 
