@@ -222,44 +222,6 @@ func TestTargetZeroAlertsAtAnythingPositive(t *testing.T) {
 	}
 }
 
-func TestUnmatchedBaselineIsReportedOnce(t *testing.T) {
-	misspelt := latency()
-	misspelt.Match = []attribute.KeyValue{attribute.String("otelperf.operation.name", "serach")}
-	misspelt.Name = "serach_ms"
-	nowhere := recorded(100)
-	j, s := newJudge(t, misspelt, nowhere), calls(search)
-	for i := range 10 {
-		if i == 2 {
-			j.wantErrors()
-		}
-		s.add(10, 0.03)
-		j.tick(j.durations(opDuration, s))
-	}
-	j.wantErrors(
-		`views: baseline "serach_ms" has matched nothing for three intervals: no series of otelperf.operation.duration has otelperf.operation.name=serach`,
-		`views: baseline "search_ms" has matched nothing for three intervals: there is no metric recorded`,
-	)
-}
-
-// TestForcedFlushesDoNotMakeABaselineUnmatched: three flushes are not three
-// intervals.
-func TestForcedFlushesDoNotMakeABaselineUnmatched(t *testing.T) {
-	j := newJudge(t, recorded(100))
-	for range 50 {
-		j.after(time.Second, gauge("alive", "1", 1))
-	}
-	j.wantErrors()
-}
-
-func TestOneOfSeveralWithANameIsEnoughToMatch(t *testing.T) {
-	j, s := newJudge(t, latency(), recorded(100)), calls(search)
-	for range 10 {
-		s.add(10, 0.03)
-		j.tick(j.durations(opDuration, s))
-	}
-	j.wantErrors()
-}
-
 func TestMisfitsAreReportedOnce(t *testing.T) {
 	wrongUnit := recorded(100)
 	wrongUnit.Unit = "MiB"
@@ -276,6 +238,9 @@ func TestMisfitsAreReportedOnce(t *testing.T) {
 	}
 	if s := j.status(); s.State != views.Silent {
 		t.Errorf("got %+v of a unit that does not fit", s)
+	}
+	if s := j.p.Status()[1]; s.State != views.OK {
+		t.Errorf("got %+v, want that something was measured", s)
 	}
 }
 
@@ -347,5 +312,17 @@ func TestObjectiveIsCheckedAtItsEdges(t *testing.T) {
 		if err := b.Validate(); (err == nil) != ok {
 			t.Errorf("an objective of %v: %v", objective, err)
 		}
+	}
+}
+
+// TestPointsWithoutATime are dated by the clock of the process.
+func TestPointsWithoutATime(t *testing.T) {
+	j := newJudge(t, recorded(100))
+	j.skip(time.Minute)
+	if err := j.p.Export(t.Context(), collection(gauge("recorded", "s", 0.2))); err != nil {
+		t.Fatal(err)
+	}
+	if len(j.alerts) != 1 || !j.alerts[0].Start.Equal(epoch) || !j.alerts[0].End.Equal(j.at) || !j.alerts[0].Since.Equal(j.at) {
+		t.Errorf("got %+v, want one of the minute to %v", j.alerts, j.at)
 	}
 }

@@ -228,3 +228,17 @@ func TestPointsThatLagBehind(t *testing.T) {
 		}
 	}
 }
+
+// TestOnlyLevelsToldByTheirChangesAreHeld: a gauge of the same name that is gone
+// is gone, and a counter that has nothing to tell adds nothing.
+func TestOnlyLevelsToldByTheirChangesAreHeld(t *testing.T) {
+	j := newDeltaJudge(t, views.Baseline{Name: "mixed", Metric: "mixed", Statistic: views.Value, Target: 100})
+	a, b, c := attribute.Int("id", 1), attribute.Int("id", 2), attribute.Int("id", 3)
+	j.tick(j.updown("mixed", "1", num(5, a)), gauge("mixed", "1", 7, b), j.counter("mixed", "1", num(3, c)))
+	for range 2 {
+		j.tick(gauge("alive", "1", 1))
+		if s := j.status(); s.Value != 5 || s.Count != 1 {
+			t.Errorf("got %v of %d series, want the 5 that are held", s.Value, s.Count)
+		}
+	}
+}

@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.opentelemetry.io/otel/sdk/resource"
 
 	"github.com/otelperf/otelperf-go/views"
 )
@@ -72,9 +73,8 @@ func TestTenStepsOfRecordedValues(t *testing.T) {
 // came in, what was found comes on top, and the input is not touched.
 func TestBatchIsPassedOnAsItCame(t *testing.T) {
 	j := newJudge(t, recorded(100))
-	in := &metricdata.ResourceMetrics{ScopeMetrics: []metricdata.ScopeMetrics{{Metrics: []metricdata.Metrics{
-		gauge("recorded", "s", 0.2), gauge("other", "By", 3),
-	}}}}
+	in := collection(gauge("recorded", "s", 0.2), gauge("other", "By", 3))
+	in.Resource = resource.NewSchemaless(attribute.String("service.name", "shop"))
 	in.ScopeMetrics[0].Metrics[0].Data.(metricdata.Gauge[float64]).DataPoints[0].Time = epoch
 	before := fmt.Sprintf("%+v", in)
 	if err := j.p.Export(context.Background(), in); err != nil {
@@ -82,6 +82,9 @@ func TestBatchIsPassedOnAsItCame(t *testing.T) {
 	}
 	if after := fmt.Sprintf("%+v", in); after != before {
 		t.Errorf("the input was changed from\n%s to\n%s", before, after)
+	}
+	if j.out.Resource != in.Resource || len(j.alerts) != 1 || j.alerts[0].Resource != in.Resource {
+		t.Errorf("the resource is %v, of the alerts %v", j.out.Resource, j.alerts)
 	}
 	if j.out == in || !reflect.DeepEqual(j.out.ScopeMetrics[0], in.ScopeMetrics[0]) || len(j.out.ScopeMetrics) != 2 {
 		t.Errorf("got %+v", j.out)
@@ -209,8 +212,13 @@ func TestBaselinesAreCopied(t *testing.T) {
 	b.Match = []attribute.KeyValue{attribute.String("a", "1")}
 	b.By = []attribute.Key{"a"}
 	b.Labels = map[string]string{"team": "search"}
-	j := newJudge(t, b)
+	slo := burning()
+	j := newJudge(t, b, slo)
 	b.Match[0], b.By[0], b.Labels["team"] = attribute.String("b", "2"), "b", "other"
+	slo.Burn[0].Factor = 99
+	if s := j.p.Status()[1]; s.Target != 10 {
+		t.Errorf("got %+v, want the factor that it had", s)
+	}
 	j.tick(gauge("recorded", "s", 1, attribute.String("a", "1")))
 	if len(j.alerts) != 1 || j.alerts[0].Labels["team"] != "search" {
 		t.Errorf("got %v", j.alerts)

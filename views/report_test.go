@@ -3,6 +3,7 @@ package views_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"testing"
 	"time"
 
@@ -166,12 +167,96 @@ func TestProcessorsInARow(t *testing.T) {
 		if n := len(j.reported().Metrics); n != 3 {
 			t.Errorf("%d metrics, want 3", n)
 		}
+		excess, active := map[string]float64{}, map[string]int64{}
+		for _, p := range j.find("otelperf.baseline.excess").(metricdata.Gauge[float64]).DataPoints {
+			name, _ := p.Attributes.Value("otelperf.baseline.name")
+			excess[name.AsString()] = p.Value
+		}
+		for _, p := range j.find("otelperf.alert.active").(metricdata.Gauge[int64]).DataPoints {
+			name, _ := p.Attributes.Value("otelperf.baseline.name")
+			active[name.AsString()] = p.Value
+		}
+		want := [2]string{"map[other_ms:3 search_ms:1]", "map[other_ms:1 search_ms:1]"}
+		if second == "search_ms" { // the worse of the two
+			want = [2]string{"map[search_ms:3]", "map[search_ms:1]"}
+		}
+		if got := [2]string{fmt.Sprint(excess), fmt.Sprint(active)}; got != want {
+			t.Errorf("got %v, want %v", got, want)
+		}
 		total := int64(0)
 		for _, p := range j.find("otelperf.alert.transitions").(metricdata.Sum[int64]).DataPoints {
 			total += p.Value
 		}
 		if total != 6 {
 			t.Errorf("%d transitions, want 6", total)
+		}
+	}
+}
+
+// TestProcessorsInARowOfWhichTheFirstFoundLess: what only the second one has to
+// tell stands beside what both have, and what the first found is not changed.
+func TestProcessorsInARowOfWhichTheFirstFoundLess(t *testing.T) {
+	for _, better := range []bool{false, true} { // the second is stricter, or the first
+		strict, lax := recorded(50), recorded(1000)
+		if better {
+			strict, lax = lax, strict
+		}
+		j := newJudge(t, strict)
+		first, err := views.NewProcessor(j.p, []views.Baseline{lax}, views.WithInterval(time.Minute), views.WithClock(func() time.Time { return j.at }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := gauge("recorded", "s", 0.2)
+		j.last, j.at = j.at, j.at.Add(time.Minute)
+		m.Data = j.dated(m.Data)
+		if err := first.Export(context.Background(), collection(m)); err != nil {
+			t.Fatal(err)
+		}
+		j.reported()
+		sum, _ := j.find("otelperf.alert.transitions").(metricdata.Sum[int64])
+		active, _ := j.find("otelperf.alert.active").(metricdata.Gauge[int64])
+		excess, _ := j.find("otelperf.baseline.excess").(metricdata.Gauge[float64])
+		if len(sum.DataPoints) != 1 || len(active.DataPoints) != 1 || active.DataPoints[0].Value != 1 || len(excess.DataPoints) != 1 || excess.DataPoints[0].Value != 3 {
+			t.Errorf("got %+v, %+v and %+v", sum, active, excess)
+		}
+	}
+}
+
+// TestOnlyWhatIsJudgedIsReported: no series of what is only observed, and no
+// excess that is no number.
+func TestOnlyWhatIsJudgedIsReported(t *testing.T) {
+	seen := recorded(math.NaN())
+	seen.Metric = "seen"
+	j := newJudge(t, recorded(100), seen)
+	j.tick(gauge("seen", "s", 1))
+	if j.out.ScopeMetrics[0].Scope.Name != "" || len(j.out.ScopeMetrics) != 1 {
+		t.Errorf("got %+v of what is only observed", j.out)
+	}
+	j.tick(gauge("recorded", "s", 1e308), gauge("seen", "s", 1)) // in milliseconds it is infinite
+	j.wantStates(views.Firing)
+	if data := j.find("otelperf.baseline.excess"); data != nil {
+		t.Errorf("got %+v", data)
+	}
+	if active, _ := j.find("otelperf.alert.active").(metricdata.Gauge[int64]); len(active.DataPoints) != 1 {
+		t.Errorf("got %+v, want one", active)
+	}
+}
+
+// TestDeltasOfTheReport begin with the Processor, then with the report before,
+// and tell what came since.
+func TestDeltasOfTheReport(t *testing.T) {
+	j := newDeltaJudge(t, recorded(100))
+	for minute, bad := range []int{2, 0, 1} {
+		g := metricdata.Gauge[float64]{DataPoints: []metricdata.DataPoint[float64]{{Value: float64(1 - minute%2)}}}
+		for i := range bad {
+			g.DataPoints = append(g.DataPoints, metricdata.DataPoint[float64]{Value: math.NaN(), Attributes: attribute.NewSet(attribute.Int("id", i))})
+		}
+		j.tick(metricUnit("recorded", "s", g))
+		for name, want := range map[string]int64{"otelperf.alert.transitions": 1, "otelperf.baseline.points.rejected": int64(bad)} {
+			sum, ok := j.find(name).(metricdata.Sum[int64])
+			if ok != (want > 0) || ok && (len(sum.DataPoints) != 1 || sum.DataPoints[0].Value != want || !sum.DataPoints[0].StartTime.Equal(j.last)) {
+				t.Errorf("minute %d: got %s %+v, want %d since %v", minute, name, sum, want, j.last)
+			}
 		}
 	}
 }
