@@ -54,6 +54,7 @@ func levelsOf(baselines []Baseline, metricUnit string) []float64 {
 		// As in rule.bind: the same arithmetic gives the same number.
 		levels = append(levels, b.Target/factor, b.Threshold()/factor, b.Clear()/factor)
 	}
+	levels = slices.DeleteFunc(levels, func(l float64) bool { return math.IsInf(l, 0) }) // years in nanoseconds
 	slices.Sort(levels)
 	return slices.Compact(levels)
 }

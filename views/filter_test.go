@@ -32,6 +32,7 @@ func TestFilter(t *testing.T) {
 		{"drop", edits{views.DropMetrics("*.int", "*.floa?")}, "summary"},
 		{"all", edits{views.DropMetrics("*")}, ""},
 		{"rename", edits{views.RenameMetric("sum.int", "total"), views.KeepMetrics("sum.float", "total")}, "total sum.float"},
+		{"rename only", edits{views.RenameMetric("sum.int", "total")}, "gauge.int gauge.float total sum.float | histogram.int histogram.float exponential.int exponential.float summary"},
 		{"drop before rename", edits{views.DropMetrics("sum.int"), views.RenameMetric("sum.int", "total"), views.KeepMetrics("total")}, ""},
 		{"rename before drop", edits{views.RenameMetric("sum.int", "total"), views.DropMetrics("*.*")}, "total | summary"},
 		{"a dot is a dot", edits{views.KeepMetrics("gaugexint")}, ""},

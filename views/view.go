@@ -168,9 +168,6 @@ func compile(r Rule) (compiledRule, error) {
 		return bad("exponential buckets need a MaxSize of at least 2 and a MaxScale from 0 to 20")
 	}
 	c.Keep, c.Drop, c.Bounds = slices.Clone(r.Keep), slices.Clone(r.Drop), slices.Clone(r.Bounds)
-	if r.Keep != nil && c.Keep == nil {
-		c.Keep = []attribute.Key{}
-	}
 	return c, nil
 }
 
@@ -370,7 +367,7 @@ func (v *view) instrumentOf(metric string) string {
 // in. Seconds have the most standard boundaries, so they stand for the worst.
 func baseUnits(of []Baseline) []string {
 	for _, b := range of {
-		if u, ok := units[b.Unit]; ok && b.Statistic.inMetricUnit() && u.base != "" {
+		if u := units[b.Unit]; b.Statistic.inMetricUnit() && u.base != "" {
 			return []string{u.base}
 		}
 	}
