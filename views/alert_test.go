@@ -43,6 +43,27 @@ func TestAlertText(t *testing.T) {
 		"RESOLVED search_ms = 140.000 is back within baseline 100.000 after 5m0s": func(a *views.Alert) {
 			a.State, a.End = views.Resolved, a.Since.Add(5*time.Minute)
 		},
+		"RESOLVED search_ms = 90.000 is back within baseline 100.000": func(a *views.Alert) {
+			a.State, a.Value = views.Resolved, 90 // at once
+		},
+		"RESOLVED search_ms = 91.000 is back within baseline 100.000 (clock)": func(a *views.Alert) {
+			a.State, a.Value, a.End, a.Reason = views.Resolved, 91, a.Since.Add(-time.Minute), "clock"
+		},
+		"RESOLVED search_ms = 92.000 is back within baseline 100.000": func(a *views.Alert) {
+			a.State, a.Value, a.Since = views.Resolved, 92, time.Time{}
+		},
+		"RESOLVED search_ms = 93.000 is back within baseline 100.000 after 1s (no data)": func(a *views.Alert) {
+			a.State, a.Value, a.End, a.Reason = views.Resolved, 93, a.Since.Add(time.Second), "no data"
+		},
+		"RESOLVED search_ms has no data any more, baseline 100.000": func(a *views.Alert) {
+			a.State, a.Value, a.Reason = views.Resolved, math.NaN(), "no data"
+		},
+		"RESOLVED search_ms is back within baseline 100.000 (calls complete again)": func(a *views.Alert) {
+			a.State, a.Value, a.Reason = views.Resolved, math.NaN(), "calls complete again"
+		},
+		"ALERT search_ms = 150.000 exceeds baseline 100.000 by 50.0%": func(a *views.Alert) {
+			a.Value, a.Excess, a.End, a.Reminder = 150, 0.5, a.Since.Add(time.Hour), true
+		},
 	} {
 		a := firing()
 		change(&a)
@@ -54,7 +75,7 @@ func TestAlertText(t *testing.T) {
 
 func TestAlertJSON(t *testing.T) {
 	a := firing()
-	a.Group = attribute.NewSet(attribute.String("http.route", "/a"), attribute.Float64("nan", math.NaN()), attribute.Float64Slice("f", []float64{1, math.Inf(1)}))
+	a.Group = attribute.NewSet(attribute.String("http.route", "/a"), attribute.Float64("nan", math.NaN()), attribute.Float64("half", 0.5), attribute.Int("n", 3), attribute.Float64Slice("f", []float64{1, math.Inf(1)}))
 	a.Resource = resource.NewSchemaless(attribute.String("service.name", "shop"))
 	a.Labels = map[string]string{"team": "search"}
 	a.Exemplars = []views.Exemplar{{Value: 150, Time: epoch, TraceID: [16]byte{1, 2}, SpanID: [8]byte{3}}}
@@ -63,12 +84,12 @@ func TestAlertJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `{"time":"2026-01-01T00:01:00Z","state":"firing","name":"search_ms",` +
-		`"message":"ALERT search_ms = 140.000 exceeds baseline 100.000 by 40.0% f=\"[1,\\\"Infinity\\\"]\" http.route=/a nan=NaN",` +
+		`"message":"ALERT search_ms = 140.000 exceeds baseline 100.000 by 40.0% f=\"[1,\\\"Infinity\\\"]\" half=0.5 http.route=/a n=3 nan=NaN",` +
 		`"metric":"m","statistic":"p95","value":140,"target":100,"threshold":120,"unit":"ms","excess":0.4,"direction":"higher","count":0,` +
 		`"interval_start":"2026-01-01T00:00:00Z","interval_end":"2026-01-01T00:01:00Z","since":"2026-01-01T00:01:00Z",` +
-		`"group":{"f":"[1,\"Infinity\"]","http.route":"/a","nan":"NaN"},"resource":{"service.name":"shop"},"labels":{"team":"search"},` +
+		`"group":{"f":"[1,\"Infinity\"]","half":0.5,"http.route":"/a","n":3,"nan":"NaN"},"resource":{"service.name":"shop"},"labels":{"team":"search"},` +
 		`"exemplars":[{"value":150,"time":"2026-01-01T00:00:00Z","trace_id":"01020000000000000000000000000000","span_id":"0300000000000000"}],` +
-		`"id":"\"search_ms\",\"shop\",,f=FLOAT64SLICE:\"[1,\\\"Infinity\\\"]\",http.route=\"/a\",nan=FLOAT64:\"NaN\""}`
+		`"id":"\"search_ms\",\"shop\",,f=FLOAT64SLICE:\"[1,\\\"Infinity\\\"]\",half=FLOAT64:\"0.5\",http.route=\"/a\",n=INT64:\"3\",nan=FLOAT64:\"NaN\""}`
 	if string(got) != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
@@ -86,6 +107,24 @@ func TestAlertJSON(t *testing.T) {
 		}
 		if x, ok := back["value"]; !ok || x != nil {
 			t.Errorf("got value %v", x)
+		}
+	}
+}
+
+// TestAlertJSONOfAnyTime: a clock that is wrong costs the time and not the alert.
+func TestAlertJSONOfAnyTime(t *testing.T) {
+	for year, want := range map[int]string{
+		-1: "0001-01-01T00:00:00Z", 0: "0000-06-01T00:00:00Z", 9999: "9999-06-01T00:00:00Z", 10000: "0001-01-01T00:00:00Z",
+	} {
+		a := firing()
+		a.End = time.Date(year, time.June, 1, 0, 0, 0, 0, time.UTC)
+		got, err := json.Marshal(a)
+		if err != nil {
+			t.Errorf("year %d: %v", year, err)
+			continue
+		}
+		if !strings.HasPrefix(string(got), `{"time":"`+want+`",`) {
+			t.Errorf("year %d: got %s, want the time %s", year, got, want)
 		}
 	}
 }
@@ -137,7 +176,8 @@ func TestExemplarsOfTheSlowestCalls(t *testing.T) {
 				d.DataPoints[i].Exemplars = append(d.DataPoints[i].Exemplars,
 					metricdata.Exemplar[float64]{Time: j.at.Add(time.Second), Value: 77},                                                      // without a trace
 					metricdata.Exemplar[float64]{Time: j.at.Add(-time.Second), Value: 88, TraceID: make([]byte, 16), SpanID: make([]byte, 8)}, // of long ago
-					metricdata.Exemplar[float64]{Time: j.at.Add(time.Second), Value: 66, TraceID: make([]byte, 3), SpanID: make([]byte, 8)})   // broken
+					metricdata.Exemplar[float64]{Time: j.at.Add(time.Second), Value: 66, TraceID: make([]byte, 3), SpanID: make([]byte, 8)},   // broken
+					metricdata.Exemplar[float64]{Time: j.at.Add(time.Second), Value: 55, TraceID: make([]byte, 16), SpanID: make([]byte, 7)})
 			}
 			return m
 		}

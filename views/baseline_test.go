@@ -34,6 +34,18 @@ func TestValidate(t *testing.T) {
 		"to group by is empty":       func(b *views.Baseline) { b.By = []attribute.Key{""} },
 		`it groups by "a" twice`:     func(b *views.Baseline) { b.By = []attribute.Key{"a", "b", "a"} },
 		"the fleet target -1 is not": func(b *views.Baseline) { b.FleetTarget = -1 },
+		"fleet target NaN is not":    func(b *views.Baseline) { b.FleetTarget = math.NaN() },
+		"fleet target +Inf is not":   func(b *views.Baseline) { b.FleetTarget = math.Inf(1) },
+		"clear level of NaN %":       func(b *views.Baseline) { b.ClearPercent = math.NaN() },
+		"negative duration":          func(b *views.Baseline) { b.KeepFiringFor = -1 },
+		"negative durat":             func(b *views.Baseline) { b.Remind = -1 },
+		`to match "" has no value`:   func(b *views.Baseline) { b.Match = []attribute.KeyValue{attribute.String("", "x")} },
+		"1.6e+306 is too large":      func(b *views.Baseline) { b.Target, b.ClearPercent = 1.6e306, 100 }, // the threshold is, the clear level is not
+		"1.7e+308 is too large": func(b *views.Baseline) { // the clear level is, the threshold is not
+			b.Target, b.Direction, b.ThresholdPercent, b.ClearPercent = 1.7e308, views.LowerIsWorse, 199, 100
+		},
+		"warms up for -1":          func(b *views.Baseline) { b.Target, b.Relative, b.WarmUp = 0, 3, -1 },
+		"burn rate needs a target": func(b *views.Baseline) { b.Objective, b.Target = 0.9, math.NaN() },
 	} {
 		b := latency()
 		change(&b)
@@ -43,6 +55,19 @@ func TestValidate(t *testing.T) {
 		}
 		if err != nil && !strings.HasPrefix(err.Error(), "views: baseline ") {
 			t.Errorf("%v does not name the package", err)
+		}
+	}
+	for name, change := range map[string]func(b *views.Baseline){
+		"cleared at the threshold": func(b *views.Baseline) { b.ThresholdPercent, b.ClearPercent = 130, 130 },
+		"cleared at the default":   func(b *views.Baseline) { b.ClearPercent = views.DefaultThresholdPercent },
+		"relative to the most":     func(b *views.Baseline) { b.Target, b.Relative, b.WarmUp = 0, 10_000, 10_000 },
+		"a small objective":        func(b *views.Baseline) { b.Objective = 1e-9 },
+		"undercut up to its all":   func(b *views.Baseline) { b.Direction, b.ThresholdPercent = views.LowerIsWorse, 199.9 },
+	} {
+		b := latency()
+		change(&b)
+		if err := b.Validate(); err != nil {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 	if err := (views.Baseline{Target: -1, For: -1}).Validate(); err == nil || strings.Count(err.Error(), "\n") < 3 {
@@ -107,6 +132,8 @@ func TestShownUnits(t *testing.T) {
 		{views.ErrorRatio, "Histogram[float64]", "s", "1"},
 		{views.Rate, "Sum[int64]", "By", "By/s"},
 		{views.Rate, "Sum[int64]", "1", "1/s"},
+		{views.Rate, "Sum[int64]", "", "1/s"},
+		{views.Rate, "Sum[int64]", "{item}", "{item}/s"},
 		{views.Value, "Sum[int64]", "By", "By"},
 	} {
 		j := newJudge(t, views.Baseline{Name: "b", Metric: "m", Statistic: tt.stat, Target: 1})
@@ -138,6 +165,44 @@ func TestFactor(t *testing.T) {
 	}
 	_, err := views.Baseline{Name: "b", Metric: "m", Statistic: views.P95, Unit: "MiB"}.Factor("s")
 	if want := `views: baseline "b": the unit "MiB" does not fit p95 of m, which is in "s"`; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+// TestEveryUnit makes so many of the unit in which metrics are recorded.
+func TestEveryUnit(t *testing.T) {
+	for _, tt := range []struct {
+		stat        views.Statistic
+		base, units string
+		want        float64
+	}{
+		{views.P95, "s", "s", 1}, {views.P95, "s", "ms", 1e3}, {views.P95, "s", "us µs", 1e6}, {views.P95, "s", "ns", 1e9},
+		{views.P95, "s", "min", 1.0 / 60}, {views.P95, "s", "h", 1.0 / 3600},
+		{views.Value, "By", "By B", 1}, {views.Value, "By", "KiB KiBy", 1.0 / 1024}, {views.Value, "By", "MiB MiBy", 1.0 / 1024 / 1024},
+		{views.Value, "By", "GiB GiBy", 1.0 / 1024 / 1024 / 1024},
+		{views.Rate, "By", "By/s", 1}, {views.Rate, "By", "KiB/s", 1.0 / 1024}, {views.Rate, "By", "MiB/s", 1.0 / 1024 / 1024},
+		{views.Value, "1", "1", 1}, {views.Value, "1", "%", 100}, {views.Rate, "s", "1/s", 1},
+	} {
+		for _, unit := range strings.Fields(tt.units) {
+			if got, err := (views.Baseline{Name: "b", Metric: "m", Statistic: tt.stat, Unit: unit}).Factor(tt.base); got != tt.want || err != nil {
+				t.Errorf("%s in %s: got %v, %v, want %v", tt.base, unit, got, err, tt.want)
+			}
+		}
+	}
+	for _, tt := range []struct {
+		stat         views.Statistic
+		unit, metric string
+	}{
+		{views.Value, "MiB/s", "By"}, {views.Rate, "MiB/s", "s"}, {views.Rate, "MiB", "By"}, {views.Rate, "ms", "s"}, {views.ErrorRatio, "ms", "s"}, {views.Value, "%", "furlong"},
+	} {
+		if got, err := (views.Baseline{Name: "b", Metric: "m", Statistic: tt.stat, Unit: tt.unit}).Factor(tt.metric); err == nil {
+			t.Errorf("%s in %s of %s: got %v, want an error", tt.stat, tt.unit, tt.metric, got)
+		}
+	}
+	b := latency()
+	b.Unit = "msec"
+	want := `views: baseline "search_ms": unknown unit "msec": want one of %, 1, 1/s, B, By, By/s, GiB, GiBy, KiB, KiB/s, KiBy, MiB, MiB/s, MiBy, h, min, ms, ns, s, us, µs`
+	if err := b.Validate(); err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }
