@@ -3,7 +3,9 @@ package views_test
 import (
 	"context"
 	"encoding/binary"
+	"maps"
 	"math"
+	"regexp"
 	"testing"
 	"time"
 
@@ -163,7 +165,7 @@ func (m *mutator) metric() metricdata.Metrics {
 	if m.n(6) == 0 {
 		out.Unit = units[m.n(len(units))]
 	}
-	switch m.n(10) {
+	switch m.n(11) {
 	case 0:
 		out.Data = metricdata.Gauge[int64]{DataPoints: points[int64](m)}
 	case 1:
@@ -179,6 +181,8 @@ func (m *mutator) metric() metricdata.Metrics {
 	case 7:
 		out.Data = fuzzExponential[float64](m)
 	case 8:
+		out.Data = fuzzExponential[int64](m)
+	case 9:
 		out.Data = metricdata.Summary{DataPoints: []metricdata.SummaryDataPoint{{
 			Attributes: m.attrs(), StartTime: m.time(), Time: m.time(), Count: m.uint(), Sum: m.float(),
 			QuantileValues: []metricdata.QuantileValue{{Quantile: m.float(), Value: m.float()}, {Quantile: 0.95, Value: m.float()}},
@@ -204,7 +208,16 @@ func FuzzExport(f *testing.F) {
 func fuzzBaselines() []views.Baseline {
 	by := latency()
 	by.Name, by.Match, by.By = "by", nil, []attribute.Key{"id"}
-	baselines := []views.Baseline{latency(), by, throughput(), recorded(1)}
+	relative := recorded(0)
+	relative.Name, relative.Metric, relative.Relative, relative.WarmUp = "relative", "level", 3, 1
+	burn := latency()
+	burn.Name, burn.Match, burn.Objective = "burn", nil, 0.9
+	burn.Burn = []views.BurnWindow{{Long: 3 * time.Minute, Short: time.Minute, Factor: 2}}
+	slow := by
+	slow.Name, slow.For, slow.KeepFiringFor, slow.ClearPercent, slow.MaxFiring = "slow", 2*time.Minute, 2*time.Minute, 110, 2
+	stands := recorded(1)
+	stands.Name, stands.Metric, stands.Unless = "stands", "level", webStreams
+	baselines := []views.Baseline{latency(), by, throughput(), recorded(1), relative, burn, slow, stands}
 	for i, s := range []views.Statistic{views.Mean, views.Max, views.Rate, views.ErrorRatio, views.P50} {
 		for _, metric := range []string{opDuration, webTime, "level"} {
 			baselines = append(baselines, views.Baseline{
@@ -215,6 +228,9 @@ func fuzzBaselines() []views.Baseline {
 	}
 	return baselines
 }
+
+// unsaved are the alerts of groups that no state can hold.
+var unsaved = regexp.MustCompile(`STRINGSLICE|EMPTY|INVALID`)
 
 func fuzzOne(t *testing.T, data []byte) {
 	m := &mutator{data: data}
@@ -231,6 +247,14 @@ func fuzzOne(t *testing.T, data []byte) {
 			rm.ScopeMetrics = append(rm.ScopeMetrics, sm)
 		}
 		j.at = m.time()
+		if m.n(8) == 0 {
+			j.at = epoch // a state is of some use only where the clock is
+			if j = j.restart(0, fuzzBaselines()...); len(j.errs) > 0 {
+				t.Fatal(j.errs)
+			}
+			rejected = 0
+			maps.DeleteFunc(firing, func(id string, _ bool) bool { return unsaved.MatchString(id) })
+		}
 		if err := j.p.Export(context.Background(), rm); err != nil {
 			t.Fatal(err)
 		}

@@ -26,8 +26,12 @@ func (p *past) target(warmUp int) float64 {
 	return mean
 }
 
-// teach adds an interval's value, in the place of the oldest of n.
+// teach adds an interval's value, in the place of the oldest of n. An infinite
+// one teaches nothing: nothing could be worse than a mean with it.
 func (p *past) teach(v float64, n int) {
+	if v-v != 0 {
+		return
+	}
 	if len(p.values) < n {
 		p.values = append(p.values, v)
 		return

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"go.opentelemetry.io/otel/attribute"
 )
@@ -56,11 +57,11 @@ type savedAttr struct {
 // fire or are pending and since when, and what relative baselines have learnt.
 // It is one JSON object, to be given to [WithState] by the next process. The
 // caller sees to it that it is written to its place whole. Groups told apart
-// by attributes that are no string, number or truth value are left out.
+// by attributes that are no string (of valid UTF-8), number or truth value are
+// left out.
 func (p *Processor) SaveState(w io.Writer) error {
 	p.mu.Lock()
-	s := p.eval.save()
-	s.Saved = p.clock()
+	s := p.eval.save(p.clock())
 	p.mu.Unlock()
 	data, err := json.Marshal(s)
 	if err != nil {
@@ -82,8 +83,8 @@ func WithState(r io.Reader) Option {
 	return optionFunc(func(c *config) { c.state = r })
 }
 
-func (e *evaluator) save() savedState {
-	out := savedState{Version: stateVersion, Groups: []savedGroup{}}
+func (e *evaluator) save(now time.Time) savedState {
+	out := savedState{Version: stateVersion, Saved: writable(now), Groups: []savedGroup{}}
 	for _, r := range e.rules {
 		for _, g := range r.order {
 			l := &g.life
@@ -97,6 +98,9 @@ func (e *evaluator) save() savedState {
 			s := savedGroup{
 				Name: r.Name, Metric: r.Metric, Group: attrs, State: l.state, Since: writable(l.since), Last: writable(l.last),
 				Held: l.held, Told: l.told, Clearing: l.clearing, Silenced: l.silenced, Covered: g.covered,
+			}
+			if s.Since.IsZero() && (l.state == Firing || l.state == Pending) {
+				s.Since = out.Saved // better wrong than a state that nobody can read
 			}
 			if g.past != nil { // oldest first
 				n := g.past.next % max(len(g.past.values), 1)
@@ -206,7 +210,11 @@ func saveAttributes(set attribute.Set) (out []savedAttr, ok bool) {
 	for _, kv := range set.ToSlice() {
 		a := savedAttr{Key: string(kv.Key), Type: kv.Value.Type().String(), Value: kv.Value.String()}
 		switch kv.Value.Type() {
-		case attribute.STRING, attribute.INT64, attribute.BOOL:
+		case attribute.STRING:
+			if !utf8.ValidString(a.Value) { // JSON would make another group of it
+				return nil, false
+			}
+		case attribute.INT64, attribute.BOOL:
 		case attribute.FLOAT64:
 			if math.IsNaN(kv.Value.AsFloat64()) {
 				return nil, false // no group is found again by it

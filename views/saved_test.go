@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/otelperf/otelperf-go/views"
 )
@@ -328,6 +329,54 @@ func TestSaveStateReportsErrors(t *testing.T) {
 	if err := j.p.SaveState(brokenWriter{}); err == nil || !strings.Contains(err.Error(), "disk full") {
 		t.Errorf("got %v", err)
 	}
+}
+
+// TestStateHoldsWhatItCan: one group that JSON has no form for does not cost
+// the others their state.
+func TestStateHoldsWhatItCan(t *testing.T) {
+	route := func(s string) attribute.KeyValue { return attribute.String("http.route", s) }
+	at := func(when time.Time, m metricdata.Metrics) metricdata.Metrics {
+		m.Data.(metricdata.Gauge[float64]).DataPoints[0].Time = when
+		return m
+	}
+	b := recorded(100)
+	b.By = []attribute.Key{"http.route"}
+	j := newJudge(t, b)
+	odd := at(time.Date(20000, 1, 1, 0, 0, 0, 0, time.UTC), gauge("recorded", "s", 0.2, route("/far")))
+	slow := metricdata.Gauge[float64]{}
+	for _, r := range []string{"/a", "/\xff"} {
+		slow.DataPoints = append(slow.DataPoints, gauge("", "", 0.2, route(r)).Data.(metricdata.Gauge[float64]).DataPoints...)
+	}
+	j.tick(metricUnit("recorded", "s", slow), odd)
+	j.wantStates(views.Firing, views.Firing, views.Firing)
+	j = j.restart(time.Minute, b)
+	j.wantErrors()
+	if s := j.status(route("/a")); s.State != views.Firing {
+		t.Errorf("got %+v", s)
+	}
+	if s := j.status(route("/far")); s.State != views.Firing || !s.Since.Equal(epoch.Add(time.Minute)) {
+		t.Errorf("got %+v, want it to fire since the state was saved", s)
+	}
+	if n := len(j.p.Status()); n != 2 {
+		t.Errorf("%d groups, want those whose names survive", n)
+	}
+}
+
+// TestInfiniteValuesTeachNothing, and leave a state that can be written.
+func TestInfiniteValuesTeachNothing(t *testing.T) {
+	b := recorded(0)
+	b.Unit, b.Relative = "s", 2
+	j := newJudge(t, b)
+	j.tick(gauge("recorded", "s", 1))
+	huge := metricdata.Gauge[float64]{}
+	for i := range 2 {
+		huge.DataPoints = append(huge.DataPoints, gauge("", "", math.MaxFloat64, attribute.Int("n", i)).Data.(metricdata.Gauge[float64]).DataPoints...)
+	}
+	j.tick(metricUnit("recorded", "s", huge))
+	j.tick(gauge("recorded", "s", 1))
+	j = j.restart(0, b)
+	j.tick(gauge("recorded", "s", 2))
+	j.want("ALERT search_ms = 2.000 exceeds baseline 1.000 by 100.0%")
 }
 
 func FuzzWithState(f *testing.F) {

@@ -104,6 +104,7 @@ type broken struct {
 	mu       sync.Mutex
 	flips    int
 	shutdown bool
+	first    *metricdata.ResourceMetrics
 }
 
 func (b *broken) Temporality(k sdkmetric.InstrumentKind) metricdata.Temporality {
@@ -130,6 +131,10 @@ func (b *broken) Aggregation(k sdkmetric.InstrumentKind) sdkmetric.Aggregation {
 func (b *broken) Export(ctx context.Context, rm *metricdata.ResourceMetrics) error {
 	b.mu.Lock()
 	shut := b.shutdown
+	if b.first == nil {
+		b.first = rm
+	}
+	first := b.first
 	b.mu.Unlock()
 	switch {
 	case shut && b.promise == "export after shutdown":
@@ -144,6 +149,8 @@ func (b *broken) Export(ctx context.Context, rm *metricdata.ResourceMetrics) err
 		rm = &metricdata.ResourceMetrics{Resource: rm.Resource, ScopeMetrics: append(rm.ScopeMetrics[:1:1], rm.ScopeMetrics...)}
 	case b.promise == "drops the resource":
 		rm = &metricdata.ResourceMetrics{ScopeMetrics: rm.ScopeMetrics}
+	case b.promise == "keeps memory":
+		rm = first
 	case b.promise == "own context":
 		ctx = context.Background()
 	case b.promise == "twice":
@@ -186,6 +193,7 @@ func TestChecksFindWhatIsBroken(t *testing.T) {
 		"drops a scope":         "did not get the scope viewstest/numbers",
 		"scope twice":           "twice",
 		"drops the resource":    "another resource",
+		"keeps memory":          "another resource",
 		"own context":           "another context",
 		"twice":                 "made the calls [Export Export]",
 		"swallows errors":       "where the next exporter failed",
