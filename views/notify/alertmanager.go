@@ -243,10 +243,22 @@ func (am *Alertmanager) remember(a views.Alert, now time.Time) postable {
 		}
 		k = known{posted: p, resolved: true, until: now.Add(resolvedFor)}
 	} else {
-		p.EndsAt = now.Add(firingFor * am.every)
+		p = am.fires(p, now)
+		k.posted = p
 	}
 	if ok || am.makeRoom(now) {
 		am.known[id] = k
+	}
+	return p
+}
+
+// fires says of p that it fires at now. It may not begin later than that, as it
+// would once our clock was set back: an Alertmanager refuses what ends before
+// it begins.
+func (am *Alertmanager) fires(p postable, now time.Time) postable {
+	p.EndsAt = now.Add(firingFor * am.every)
+	if p.StartsAt.After(now) {
+		p.StartsAt = now
 	}
 	return p
 }
@@ -272,7 +284,7 @@ func (am *Alertmanager) toRepeat(now time.Time) []postable {
 		k := am.known[id]
 		switch {
 		case !k.resolved:
-			k.posted.EndsAt = now.Add(firingFor * am.every)
+			k.posted = am.fires(k.posted, now)
 		case now.After(k.until):
 			delete(am.known, id)
 			continue

@@ -1,23 +1,18 @@
 package notify_test
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
-	"reflect"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/otelperf/otelperf-go/views"
 	"github.com/otelperf/otelperf-go/views/notify"
@@ -92,38 +87,6 @@ func TestAlertmanagerPayload(t *testing.T) {
 	p = decode(t, s.got()[1].body)[0]
 	if !maps.Equal(p.Labels, wantLabels) || !p.StartsAt.Equal(began) || !p.EndsAt.Equal(began.Add(5*time.Minute)) {
 		t.Errorf("resolve: got %+v", p)
-	}
-}
-
-func TestAlertmanagerLabels(t *testing.T) {
-	s := serve(t, http.StatusOK)
-	am := alertmanager(t, notify.AlertmanagerConfig{URLs: []string{s.URL}, GeneratorURL: "no link for {{.Name}}"})
-	for _, test := range []struct {
-		name  string
-		alert views.Alert
-		want  map[string]string
-	}{
-		{"bare", views.Alert{Name: "x"}, map[string]string{"alertname": "x"}},
-		{"names that differ by a dot", views.Alert{Name: "x", Group: attribute.NewSet(
-			attribute.String("a.b", "1"), attribute.String("a_b", "2"), attribute.Int("a-b", 3))},
-			map[string]string{"alertname": "x", "a_b": "3", "a_b_": "1", "a_b__": "2"}},
-		{"names of ours", views.Alert{Name: "x", Severity: "info",
-			Group:  attribute.NewSet(attribute.String("alertname", "group"), attribute.String("1st", "a"), attribute.String("empty", "")),
-			Labels: map[string]string{"alertname": "label", "severity": "label", "größe": "5", "1st": "b"}},
-			map[string]string{"alertname": "x", "alertname_": "group", "_1st": "a", "severity": "info", "gr__e": "5"}},
-	} {
-		check(t, am.Notify(background(), test.alert))
-		requests := s.got()
-		p := decode(t, requests[len(requests)-1].body)[0]
-		if !maps.Equal(p.Labels, test.want) {
-			t.Errorf("%s: got %v, want %v", test.name, p.Labels, test.want)
-		}
-		if p.GeneratorURL != "" {
-			t.Errorf("%s: got the link %q", test.name, p.GeneratorURL)
-		}
-		if p.EndsAt.Before(p.StartsAt) {
-			t.Errorf("%s: ends before it starts", test.name)
-		}
 	}
 }
 
@@ -248,8 +211,8 @@ func TestAlertmanagerRepeats(t *testing.T) {
 		pass(30 * time.Minute)
 		synctest.Wait()
 		got := f.take("a")
-		if len(got) < 15 || len(got) > 17 {
-			t.Errorf("the resolve was sent %d times, want about 15", len(got))
+		if len(got) != 16 {
+			t.Errorf("the resolve was sent %d times, want at once and each minute for 15", len(got))
 		}
 		for _, p := range got {
 			if !p.StartsAt.Equal(since) || !p.EndsAt.Equal(end) {
@@ -258,99 +221,6 @@ func TestAlertmanagerRepeats(t *testing.T) {
 		}
 		check(t, d.Shutdown(background()))
 	})
-}
-
-// An Alertmanager that was down when an alert was raised hears of it later, even
-// if the dispatcher has given up.
-func TestAlertmanagerIsToldAgainAfterItWasDown(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := newFleet("a", "b")
-		f.behave("b", func(*http.Request) error { return errors.New("connection refused") })
-		am := alertmanager(t, f.config("a", "b"))
-		d := dispatcher(t, []notify.Target{am.Target("alertmanager")})
-		d.Notify(now(firing("x"), time.Now()))
-		pass(5*time.Minute + time.Second)
-		if s := d.Stats()[0]; s.Delivered != 1 || s.Failed != 0 {
-			t.Errorf("%+v", s)
-		}
-		if got := am.Failures(); !reflect.DeepEqual(got, []uint64{0, 6}) {
-			t.Errorf("failures: got %v", got)
-		}
-		f.behave("b", nil)
-		pass(time.Minute)
-		if got := f.take("b"); len(got) != 1 {
-			t.Errorf("got %v, want the alert", got)
-		}
-		check(t, d.Shutdown(background()))
-	})
-}
-
-// One instance that hangs costs the others two seconds once, and then nothing.
-func TestAlertmanagerThatHangs(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := newFleet("a", "b")
-		f.behave("b", func(r *http.Request) error { <-r.Context().Done(); return r.Context().Err() })
-		am := alertmanager(t, f.config("a", "b"))
-		for i, want := range []time.Duration{2 * time.Second, 0, 0} {
-			begun := time.Now()
-			check(t, am.Notify(background(), now(firing(fmt.Sprint(i)), begun)))
-			if got := time.Since(begun); got != want {
-				t.Errorf("alert %d took %s, want %s", i, got, want)
-			}
-		}
-		begun := time.Now()
-		check(t, am.Repeat(background()))
-		if got := time.Since(begun); got != 2*time.Second {
-			t.Errorf("repeating took %s, want 2s", got)
-		}
-		f.behave("b", nil)
-		check(t, am.Repeat(background()))
-		if got := f.take("b"); len(got) != 3 {
-			t.Errorf("got %d alerts, want 3", len(got))
-		}
-		if got := am.Failures(); got[0] != 0 || got[1] != 4 {
-			t.Errorf("failures: got %v", got)
-		}
-	})
-}
-
-func TestAlertmanagerErrors(t *testing.T) {
-	good, bad, busy := serve(t, 200), serve(t, 400), serve(t, 503)
-	for _, test := range []struct {
-		name  string
-		urls  []string
-		fails bool
-		retry bool
-	}{
-		{"one accepts", []string{bad.URL, good.URL, busy.URL}, false, false},
-		{"all refuse", []string{bad.URL, bad.URL}, true, false},
-		{"one may recover", []string{bad.URL, busy.URL}, true, true},
-	} {
-		var partial []string
-		am := alertmanager(t, notify.AlertmanagerConfig{URLs: test.urls, ErrorHandler: func(err error) { partial = append(partial, err.Error()) }})
-		err := am.Notify(background(), firing("x"))
-		if test.fails != (err != nil) {
-			t.Errorf("%s: got %v", test.name, err)
-		}
-		if err == nil {
-			if len(partial) != 1 || !strings.HasPrefix(partial[0], "notify: alertmanager: 2 of 3 instances failed: POST ") {
-				t.Errorf("%s: the handler was told %q", test.name, partial)
-			}
-			continue
-		}
-		if !strings.HasPrefix(err.Error(), "notify: alertmanager: POST ") || strings.Count(err.Error(), "POST") != len(test.urls) {
-			t.Errorf("%s: got %v", test.name, err)
-		}
-		synctest.Test(t, func(t *testing.T) {
-			d := dispatcher(t, []notify.Target{{Name: "a", Send: func(context.Context, views.Alert) error { return err }}})
-			d.Notify(firing("x"))
-			pass(time.Second)
-			if again := d.Stats()[0].Dropped[notify.Rejected] == 0; again != test.retry {
-				t.Errorf("%s: tried again: %v, want %v", test.name, again, test.retry)
-			}
-			_ = d.Shutdown(background())
-		})
-	}
 }
 
 // After a restart nobody announces again what fires; the repetition goes on.
@@ -434,4 +304,78 @@ func TestAlertmanagerAuthentication(t *testing.T) {
 	if got := s.got()[1]; got.authorization != "Bearer t" {
 		t.Errorf("got %+v", got)
 	}
+}
+
+// What times an alert may have: it never ends before it begins, and neither
+// lies in the future.
+func TestAlertmanagerTimes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet("a")
+		am := alertmanager(t, f.config("a"))
+		begun := time.Now()
+		later, ago, until := begun.Add(time.Hour), begun.Add(-time.Hour), begun.Add(4*time.Minute)
+		for _, test := range []struct {
+			name                           string
+			state                          views.State
+			since, end, wantStart, wantEnd time.Time
+		}{
+			{"no beginning", views.Firing, time.Time{}, ago, ago, until},
+			{"a beginning to come", views.Firing, later, later, begun, until},
+			{"no end", views.Resolved, ago, time.Time{}, ago, begun},
+			{"an end to come", views.Resolved, ago, later, ago, begun},
+			{"ended before it began", views.Resolved, begun, ago, ago, ago},
+		} {
+			a := firing(test.name)
+			a.State, a.Since, a.End = test.state, test.since, test.end
+			check(t, am.Notify(background(), a))
+			got := f.take("a")[0]
+			if !got.StartsAt.Equal(test.wantStart) || !got.EndsAt.Equal(test.wantEnd) {
+				t.Errorf("%s: from %s to %s, want from %s to %s", test.name, got.StartsAt, got.EndsAt, test.wantStart, test.wantEnd)
+			}
+		}
+		check(t, am.Repeat(background()))
+		for _, got := range f.take("a") {
+			if got.EndsAt.Before(got.StartsAt) || got.StartsAt.After(begun) {
+				t.Errorf("repeated: %+v", got)
+			}
+		}
+	})
+}
+
+// What nobody knows to fire resolves under its own labels, again and again.
+func TestAlertmanagerResolveOfItsOwn(t *testing.T) {
+	s := serve(t, http.StatusOK)
+	am := alertmanager(t, notify.AlertmanagerConfig{URLs: []string{s.URL}})
+	for i, team := range []string{"search", "shop"} {
+		a := resolved("x")
+		a.Labels = map[string]string{"team": team}
+		check(t, am.Notify(background(), a))
+		if got := decode(t, s.got()[i].body)[0].Labels; got["team"] != team || got["alertname"] != "x" {
+			t.Errorf("got %v", got)
+		}
+	}
+}
+
+// Where room is needed, what nobody has to hear of any more goes first.
+func TestAlertmanagerForgetsWhatIsOverFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet("a")
+		am := alertmanager(t, f.config("a"))
+		for i := range 4094 {
+			am.Resume(now(firing(fmt.Sprint(i)), time.Now()))
+		}
+		check(t, am.Notify(background(), now(resolved("long ago"), time.Now())))
+		pass(16 * time.Minute)
+		check(t, am.Notify(background(), now(resolved("lately"), time.Now())))
+		check(t, am.Notify(background(), now(firing("new"), time.Now())))
+		f.take("a")
+		check(t, am.Repeat(background()))
+		got := make(map[string]bool)
+		for _, p := range f.take("a") {
+			got[p.Labels["alertname"]] = true
+		}
+		if len(got) != 4096 || !got["lately"] || !got["new"] {
+			t.Errorf("repeated %d alerts, lately %v, new %v", len(got), got["lately"], got["new"])
+		}
+	})
 }

@@ -33,16 +33,16 @@ type server struct {
 }
 
 type request struct {
-	method, path, user, password, authorization string
-	header                                      http.Header
-	body                                        []byte
+	method, path, host, user, password, authorization string
+	header                                            http.Header
+	body                                              []byte
 }
 
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	got := request{method: r.Method, path: r.URL.RequestURI(), authorization: r.Header.Get("Authorization"), header: r.Header, body: body}
+	got := request{method: r.Method, path: r.URL.RequestURI(), host: r.Host, authorization: r.Header.Get("Authorization"), header: r.Header, body: body}
 	got.user, got.password, _ = r.BasicAuth()
 	s.requests = append(s.requests, got)
 	for k, v := range s.header {
@@ -166,9 +166,9 @@ func TestWebhookAnswers(t *testing.T) {
 		retry  bool
 	}{
 		{200, nil, true}, // none needed
-		{202, nil, true},
+		{202, nil, true}, {299, nil, true}, {300, nil, false},
 		{301, http.Header{"Location": {"/elsewhere"}}, false},
-		{400, nil, false}, {401, nil, false}, {404, nil, false}, {410, nil, false},
+		{399, nil, false}, {400, nil, false}, {401, nil, false}, {404, nil, false}, {410, nil, false},
 		{408, nil, true}, {429, http.Header{"Retry-After": {"7"}}, true},
 		{500, nil, true}, {502, nil, true}, {503, http.Header{"Retry-After": {"soon"}}, true},
 	} {
@@ -186,7 +186,7 @@ func TestWebhookAnswers(t *testing.T) {
 		}
 		text := err.Error()
 		want := fmt.Sprintf("notify: webhook: POST %s: %d %s: \"said by the server\"", s.URL, test.status, http.StatusText(test.status))
-		if !strings.HasPrefix(text, want) || strings.Contains(text, "secret") {
+		if !strings.HasPrefix(text, want) || strings.Contains(text, "secret") || strings.Contains(text, "redirects") != (test.status < 400) {
 			t.Errorf("%d: got %q, want %q", test.status, text, want)
 		}
 		if n := len(s.got()); n != 1 {
