@@ -64,7 +64,8 @@ const maxKnownNames = 10_000
 // NewFilter returns a Filter in front of next. The edits are made in their
 // order: a metric that one drops is gone for the next, and one that was
 // renamed has its new name. Without edits everything passes. It is an error if
-// next is nil, an edit names no metric, or a name is none that a metric may have.
+// next is nil, an edit names no metric, a name is none that a metric may have,
+// or two metrics are renamed to one name.
 func NewFilter(next sdkmetric.Exporter, edits ...Edit) (*Filter, error) {
 	if next == nil {
 		return nil, errors.New("views: NewFilter needs an exporter to pass metrics on to")
@@ -79,10 +80,32 @@ func NewFilter(next sdkmetric.Exporter, edits ...Edit) (*Filter, error) {
 		}
 		f.edits = append(f.edits, c)
 	}
-	if err := errors.Join(errs...); err != nil {
+	if err := errors.Join(append(errs, f.clashes()...)...); err != nil {
 		return nil, err
 	}
 	return f, nil
+}
+
+// clashes reports the metrics that the edits rename to one name. One that an
+// edit before made up is the same metric further on, and no clash.
+func (f *Filter) clashes() (errs []error) {
+	from, made := make(map[string]string), make(map[string]bool)
+	for i, c := range f.edits {
+		if !c.rename || made[strings.ToLower(c.patterns[0])] {
+			continue
+		}
+		name := strings.ToLower(c.patterns[0])
+		made[strings.ToLower(c.to)] = true
+		e := f.edit(name)
+		to := strings.ToLower(e.name)
+		if other, ok := from[to]; ok && other != name && !e.dropped {
+			errs = append(errs, fmt.Errorf("views: edit %d: both %q and %q get the name %q", i+1, other, c.patterns[0], e.name))
+		}
+		if !e.dropped {
+			from[to] = name
+		}
+	}
+	return errs
 }
 
 func (e Edit) compile() (compiledEdit, error) {

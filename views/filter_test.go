@@ -104,6 +104,25 @@ func TestNewFilterRefuses(t *testing.T) {
 	}
 }
 
+func TestFilterRefusesOneNameForTwo(t *testing.T) {
+	rename, drop := views.RenameMetric, views.DropMetrics
+	next := capture{&judge{}}
+	_, err := views.NewFilter(next, rename("a", "c"), rename("b", "C"))
+	if err == nil || err.Error() != `views: edit 2: both "a" and "b" get the name "C"` {
+		t.Errorf("got %v", err)
+	}
+	for _, edits := range [][]views.Edit{
+		{rename("a", "b"), rename("b", "c")}, // one metric, on and on
+		{rename("a", "c"), rename("A", "c")},
+		{drop("a"), rename("a", "c"), rename("b", "c")},
+		{rename("b", "c"), drop("a"), rename("a", "c")},
+	} {
+		if _, err := views.NewFilter(next, edits...); err != nil {
+			t.Errorf("%v: got %v", edits, err)
+		}
+	}
+}
+
 func TestFilterConforms(t *testing.T) {
 	for _, edits := range [][]views.Edit{nil, {views.DropMetrics("not.there"), views.RenameMetric("nor.this", "x")}} {
 		if err := viewstest.CheckDecorator(func(next sdkmetric.Exporter) sdkmetric.Exporter { return filter(t, next, edits...) }); err != nil {

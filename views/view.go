@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/instrumentation"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 )
 
@@ -304,10 +305,10 @@ func ownOrStandard(own []float64, i sdkmetric.Instrument) []float64 {
 	return standardBounds(i.Name, i.Unit)
 }
 
-// check refuses rules that take away what a baseline needs, and levels that do
-// not fit, as far as names alone can tell.
+// check refuses rules that take away what a baseline needs, names given to two
+// instruments, and levels that do not fit, as far as names alone can tell.
 func (v *view) check(baselines []Baseline) error {
-	var errs []error
+	errs := v.checkNames()
 	for _, b := range baselines {
 		i := sdkmetric.Instrument{Name: v.instrumentOf(b.Metric), Kind: sdkmetric.InstrumentKindHistogram}
 		s := v.shape(i)
@@ -339,6 +340,24 @@ func (v *view) check(baselines []Baseline) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// checkNames refuses to give an instrument the name of another that a rule knows,
+// unless that one gives it up.
+func (v *view) checkNames() (errs []error) {
+	for _, r := range v.rules {
+		for _, o := range v.rules {
+			if r.Rename == "" || o.pattern != nil || !strings.EqualFold(r.Rename, o.Instrument) || strings.EqualFold(r.Instrument, o.Instrument) ||
+				r.Scope != "" && o.Scope != "" && r.Scope != o.Scope {
+				continue
+			}
+			s := v.shape(sdkmetric.Instrument{Name: o.Instrument, Scope: instrumentation.Scope{Name: o.Scope}})
+			if !s.discard && strings.EqualFold(s.name, o.Instrument) {
+				errs = append(errs, fmt.Errorf("views: the rules for %q and %q: both get the name %q", r.Instrument, o.Instrument, r.Rename))
+			}
+		}
+	}
+	return errs
 }
 
 // needs lists the attributes that the baseline cannot do without.
