@@ -75,9 +75,9 @@ type AlertmanagerConfig struct {
 // labels and the configured ones; the first of a name counts. Characters that
 // labels may not have become underscores. startsAt is when the alert began to
 // fire, endsAt of a resolve the end of the interval that cleared it. The
-// annotations are summary (the alert's line), value, target, threshold, excess,
-// reason, evidence and trace_id as far as they exist, and the alert's own,
-// which replace those.
+// annotations are summary (the alert's line), value, target, threshold, unit,
+// excess, reason, evidence, trace_id and span_id (of the slowest sampled call)
+// as far as they exist, and the alert's own, which replace those.
 //
 // It remembers at most 4,096 alerts that fire or ended within 15 minutes;
 // others are sent and not repeated. It is safe for concurrent use.

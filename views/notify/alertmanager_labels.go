@@ -71,6 +71,7 @@ func annotations(a views.Alert) map[string]string {
 	text("evidence", a.Evidence)
 	if len(a.Exemplars) > 0 {
 		m["trace_id"] = hex.EncodeToString(a.Exemplars[0].TraceID[:])
+		m["span_id"] = hex.EncodeToString(a.Exemplars[0].SpanID[:])
 	}
 	for _, k := range sortedKeys(a.Annotations) {
 		text(labelName(k), a.Annotations[k])

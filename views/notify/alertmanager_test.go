@@ -50,7 +50,7 @@ func TestAlertmanagerPayload(t *testing.T) {
 	a := firing("search ms")
 	a.Reason, a.Evidence = "3 calls hang", "/evidence/1"
 	a.Annotations = map[string]string{"runbook": "https://wiki/search", "summary": "Search is slow"}
-	a.Exemplars = []views.Exemplar{{TraceID: [16]byte{0xab}}}
+	a.Exemplars = []views.Exemplar{{TraceID: [16]byte{0xab}, SpanID: [8]byte{0xcd}}, {TraceID: [16]byte{0xef}}}
 	before := time.Now()
 	check(t, am.Notify(background(), a))
 	got := s.got()[0]
@@ -68,7 +68,7 @@ func TestAlertmanagerPayload(t *testing.T) {
 	wantAnnotations := map[string]string{
 		"summary": "Search is slow", "runbook": "https://wiki/search",
 		"value": "140", "target": "100", "threshold": "120", "unit": "ms", "excess": "0.4",
-		"reason": "3 calls hang", "evidence": "/evidence/1", "trace_id": "ab000000000000000000000000000000",
+		"reason": "3 calls hang", "evidence": "/evidence/1", "trace_id": "ab000000000000000000000000000000", "span_id": "cd00000000000000",
 	}
 	if !maps.Equal(p.Annotations, wantAnnotations) {
 		t.Errorf("annotations: got %v, want %v", p.Annotations, wantAnnotations)

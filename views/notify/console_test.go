@@ -79,6 +79,29 @@ func TestConsoleFile(t *testing.T) {
 	}
 }
 
+// Without a writer it is standard error.
+func TestConsoleIsStandardError(t *testing.T) {
+	r, w, err := os.Pipe()
+	check(t, err)
+	old := os.Stderr
+	t.Cleanup(func() { os.Stderr = old })
+	os.Stderr = w
+	sink := notify.Console(nil)
+	os.Stderr = old
+	check(t, sink(background(), firing("search_ms")))
+	check(t, w.Close())
+	got, err := io.ReadAll(r)
+	check(t, err)
+	if string(got) != firingLine {
+		t.Errorf("got %q, want %q", got, firingLine)
+	}
+}
+
+// lineWriter writes everything but the line break.
+type lineWriter struct{}
+
+func (lineWriter) Write(p []byte) (int, error) { return len(p) - 1, nil }
+
 type shortWriter struct{}
 
 func (shortWriter) Write(p []byte) (int, error) { return len(p) / 2, nil }
@@ -97,6 +120,7 @@ func TestConsoleErrors(t *testing.T) {
 		want error
 	}{
 		{"short write", shortWriter{}, background(), io.ErrShortWrite},
+		{"no line break", lineWriter{}, background(), io.ErrShortWrite},
 		{"broken", brokenWriter{}, background(), io.ErrClosedPipe},
 		{"context over", io.Discard, canceled, context.Canceled},
 	} {

@@ -33,9 +33,12 @@ const EventName = "otelperf.alert"
 //	otelperf.alert.count              int
 //	otelperf.alert.interval.start     string    RFC 3339
 //	otelperf.alert.interval.end       string    RFC 3339
+//	otelperf.alert.groups             int       that a summary stands for
+//	otelperf.alert.reminder           boolean   true: told before, and fires still
 //	otelperf.alert.reason             string
 //	otelperf.alert.evidence           string
 //	otelperf.alert.trace_ids          string[]  of the slowest sampled calls
+//	otelperf.alert.span_ids           string[]  in the same order
 //	otelperf.alert.labels             map       of strings
 //	otelperf.alert.annotations        map       of strings
 //	otelperf.baseline.name            string
@@ -128,10 +131,18 @@ func eventAttributes(a views.Alert) []attribute.KeyValue {
 	add(attribute.Int64("otelperf.alert.count", int64(min(a.Count, math.MaxInt64))))
 	instant("otelperf.alert.interval.start", a.Start)
 	instant("otelperf.alert.interval.end", a.End)
+	if a.Groups > 0 {
+		add(attribute.Int("otelperf.alert.groups", a.Groups))
+	}
+	if a.Reminder {
+		add(attribute.Bool("otelperf.alert.reminder", true))
+	}
 	text("otelperf.alert.reason", a.Reason)
 	text("otelperf.alert.evidence", a.Evidence)
 	if len(a.Exemplars) > 0 {
-		add(attribute.StringSlice("otelperf.alert.trace_ids", traceIDs(a)))
+		traces, spans := exemplarIDs(a)
+		add(attribute.StringSlice("otelperf.alert.trace_ids", traces))
+		add(attribute.StringSlice("otelperf.alert.span_ids", spans))
 	}
 	table("otelperf.alert.labels", a.Labels)
 	table("otelperf.alert.annotations", a.Annotations)
@@ -153,12 +164,13 @@ func mapValue(m map[string]string) attribute.Value {
 	return attribute.MapValue(kvs...)
 }
 
-func traceIDs(a views.Alert) []string {
-	ids := make([]string, len(a.Exemplars))
-	for i, e := range a.Exemplars {
-		ids[i] = hex.EncodeToString(e.TraceID[:])
+// exemplarIDs returns the traces and the spans of the slowest sampled calls.
+func exemplarIDs(a views.Alert) (traces, spans []string) {
+	for _, e := range a.Exemplars {
+		traces = append(traces, hex.EncodeToString(e.TraceID[:]))
+		spans = append(spans, hex.EncodeToString(e.SpanID[:]))
 	}
-	return ids
+	return traces, spans
 }
 
 func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }

@@ -37,7 +37,7 @@ func (*logExporter) ForceFlush(context.Context) error { return nil }
 func emit(t *testing.T, a views.Alert) sdklog.Record {
 	t.Helper()
 	var e logExporter
-	lp := sdklog.NewLoggerProvider(sdklog.WithProcessor(sdklog.NewSimpleProcessor(&e)))
+	lp := sdklog.NewLoggerProvider(sdklog.WithAllowKeyDuplication(), sdklog.WithProcessor(sdklog.NewSimpleProcessor(&e)))
 	check(t, notify.LogEvents(lp)(background(), a))
 	check(t, lp.Shutdown(background()))
 	if len(e.got) != 1 {
@@ -50,10 +50,11 @@ func TestLogEventRecord(t *testing.T) {
 	a := firing("search_ms")
 	a.Reason, a.Annotations = "3 calls hang", map[string]string{"runbook": "https://wiki"}
 	a.Exemplars = []views.Exemplar{{TraceID: [16]byte{0xab}, SpanID: [8]byte{0xcd}}, {TraceID: [16]byte{0xef}}}
+	a.Groups, a.Reminder, a.Evidence = 60, true, "/evidence/1"
 	before := time.Now()
 	r := emit(t, a)
 	if r.EventName() != "otelperf.alert" || r.Severity() != log.SeverityError || r.SeverityText() != "critical" ||
-		r.Body().AsString() != a.String() || !r.Timestamp().Equal(began) || r.ObservedTimestamp().Before(before) {
+		r.Body().AsString() != a.String() || !r.Timestamp().Equal(began) || r.ObservedTimestamp().Before(before) || r.ObservedTimestamp().After(time.Now()) {
 		t.Errorf("got %s %s %q %q %s %s", r.EventName(), r.Severity(), r.SeverityText(), r.Body().AsString(), r.Timestamp(), r.ObservedTimestamp())
 	}
 	if r.TraceID() != a.Exemplars[0].TraceID || r.SpanID() != a.Exemplars[0].SpanID {
@@ -80,8 +81,12 @@ func TestLogEventRecord(t *testing.T) {
 		attribute.Int64("otelperf.alert.count", 200),
 		attribute.String("otelperf.alert.interval.start", "2026-01-02T15:03:00Z"),
 		attribute.String("otelperf.alert.interval.end", "2026-01-02T15:04:00Z"),
+		attribute.Int64("otelperf.alert.groups", 60),
+		attribute.Bool("otelperf.alert.reminder", true),
 		attribute.String("otelperf.alert.reason", "3 calls hang"),
+		attribute.String("otelperf.alert.evidence", "/evidence/1"),
 		attribute.StringSlice("otelperf.alert.trace_ids", []string{"ab000000000000000000000000000000", "ef000000000000000000000000000000"}),
+		attribute.StringSlice("otelperf.alert.span_ids", []string{"cd00000000000000", "0000000000000000"}),
 		{Key: "otelperf.alert.labels", Value: attribute.MapValue(attribute.String("team", "search"))},
 		{Key: "otelperf.alert.annotations", Value: attribute.MapValue(attribute.String("runbook", "https://wiki"))},
 		attribute.String("otelperf.baseline.name", "search_ms"),
@@ -110,18 +115,24 @@ func TestLogEventAttributesAreOnlyWhatExists(t *testing.T) {
 	if r.Severity() != log.SeverityInfo || r.SeverityText() != "" || r.TraceID().IsValid() {
 		t.Errorf("got %s %q %s", r.Severity(), r.SeverityText(), r.TraceID())
 	}
+	states := 0
 	r.WalkAttributes(func(kv attribute.KeyValue) bool {
 		switch kv.Key {
 		case "otelperf.alert.value", "otelperf.alert.excess", "otelperf.alert.since", "otelperf.alert.labels",
-			"otelperf.alert.trace_ids", "otelperf.baseline.unit":
+			"otelperf.alert.trace_ids", "otelperf.alert.span_ids", "otelperf.alert.groups", "otelperf.alert.reminder",
+			"otelperf.alert.annotations", "otelperf.alert.reason", "otelperf.alert.evidence", "otelperf.baseline.unit":
 			t.Errorf("%s is %s", kv.Key, kv.Value.String())
 		case "otelperf.alert.state":
+			states++
 			if kv.Value.AsString() != "resolved" {
 				t.Errorf("state %q", kv.Value.AsString())
 			}
 		}
 		return true
 	})
+	if states != 1 {
+		t.Errorf("%d states", states)
+	}
 }
 
 func TestLogEventsWithoutALogger(t *testing.T) {

@@ -12,8 +12,9 @@ import (
 
 // Slog returns a sink that gives each alert to h as one record: the alert's
 // line as the message, the end of its interval as the time, and what the line
-// is made of as attributes with the names that the alert has in JSON. Numbers
-// that do not exist are left out.
+// is made of as attributes with the names that the alert has in JSON, the
+// exemplars as the lists trace_ids and span_ids. Numbers that do not exist are
+// left out.
 //
 // The level is Error for a firing alert of severity critical, error, page or
 // fatal, Info for one of severity info, Warn for any other, and Info for a
@@ -86,6 +87,12 @@ func slogAttrs(a views.Alert) []slog.Attr {
 		slog.String("direction", a.Direction.String()),
 		slog.Uint64("count", a.Count),
 		slog.Time("interval_start", a.Start), slog.Time("interval_end", a.End), slog.Time("since", a.Since))
+	if a.Groups > 0 {
+		attrs = append(attrs, slog.Int("groups", a.Groups))
+	}
+	if a.Reminder {
+		attrs = append(attrs, slog.Bool("reminder", true))
+	}
 	text("reason", a.Reason)
 	attrs = append(attrs, slogGroup("group", a.Group.ToSlice()))
 	if a.Resource != nil {
@@ -93,7 +100,8 @@ func slogAttrs(a views.Alert) []slog.Attr {
 	}
 	attrs = append(attrs, slogMap("labels", a.Labels), slogMap("annotations", a.Annotations))
 	if len(a.Exemplars) > 0 {
-		attrs = append(attrs, slog.Any("trace_ids", traceIDs(a)))
+		traces, spans := exemplarIDs(a)
+		attrs = append(attrs, slog.Any("trace_ids", traces), slog.Any("span_ids", spans))
 	}
 	text("evidence", a.Evidence)
 	text("id", a.ID())

@@ -16,7 +16,8 @@ func TestSlogRecord(t *testing.T) {
 	var b bytes.Buffer
 	a := firing("search_ms")
 	a.Excess = math.NaN()
-	a.Exemplars = []views.Exemplar{{TraceID: [16]byte{0xab}}}
+	a.Groups, a.Reminder = 60, true
+	a.Exemplars = []views.Exemplar{{TraceID: [16]byte{0xab}, SpanID: [8]byte{0xcd}}}
 	check(t, notify.Slog(slog.NewJSONHandler(&b, nil))(background(), a))
 	var got map[string]any
 	check(t, json.Unmarshal(b.Bytes(), &got))
@@ -26,7 +27,7 @@ func TestSlogRecord(t *testing.T) {
 		"metric": "otelperf.operation.duration", "statistic": "p95",
 		"value": 140.0, "target": 100.0, "threshold": 120.0, "unit": "ms", "direction": "higher", "count": 200.0,
 		"interval_start": "2026-01-02T15:03:00Z", "interval_end": "2026-01-02T15:04:00Z", "since": "2026-01-02T15:04:00Z",
-		"id": a.ID(),
+		"groups": 60.0, "reminder": true, "id": a.ID(),
 	} {
 		if got[key] != want {
 			t.Errorf("%s: got %v, want %v", key, got[key], want)
@@ -37,6 +38,7 @@ func TestSlogRecord(t *testing.T) {
 		"resource":  `{"service.instance.id":"a-1","service.name":"shop"}`,
 		"labels":    `{"team":"search"}`,
 		"trace_ids": `["ab000000000000000000000000000000"]`,
+		"span_ids":  `["cd00000000000000"]`,
 	} {
 		if b, err := json.Marshal(got[key]); err != nil || string(b) != want {
 			t.Errorf("%s: got %s, want %s", key, b, want)
@@ -46,6 +48,27 @@ func TestSlogRecord(t *testing.T) {
 		if v, ok := got[key]; ok {
 			t.Errorf("%s is %v, want none", key, v)
 		}
+	}
+
+	// The other way round: what was there is gone, and what was not is there.
+	a = firing("x")
+	a.Value, a.Target, a.Threshold = math.Inf(1), math.Inf(-1), math.NaN()
+	a.Reason, a.Evidence, a.Annotations = "3 calls hang", "/evidence/1", map[string]string{"runbook": "https://wiki"}
+	a.Resource = nil
+	b.Reset()
+	check(t, notify.Slog(slog.NewJSONHandler(&b, nil))(background(), a))
+	clear(got)
+	check(t, json.Unmarshal(b.Bytes(), &got))
+	for _, key := range []string{"value", "target", "threshold", "resource", "groups", "reminder", "trace_ids", "span_ids"} {
+		if v, ok := got[key]; ok {
+			t.Errorf("%s is %v, want none", key, v)
+		}
+	}
+	if got["excess"] != 0.4 || got["reason"] != a.Reason || got["evidence"] != a.Evidence {
+		t.Errorf("got %v", got)
+	}
+	if b, err := json.Marshal(got["annotations"]); err != nil || string(b) != `{"runbook":"https://wiki"}` {
+		t.Errorf("annotations: got %s", b)
 	}
 }
 
