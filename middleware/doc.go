@@ -137,11 +137,14 @@
 // own: Flusher, FlushError, Hijacker, Pusher, ReaderFrom (so files are still sent
 // by the kernel), CloseNotifier and StringWriter, in each combination, and Unwrap,
 // through which http.ResponseController reaches the rest. The request is the
-// server's own, unless [WithContextAttributes] was given; with [WithBodySizes] its
-// Body is replaced in place. One thing is lost, as with every writer that is not
+// server's own, unless [WithContextAttributes] was given, or [WithBodySizes] and it
+// has a body: then it is a copy, and what the handler and its routers put into it
+// is handed back when they return. The server's own keeps its Body, so that a
+// client that waits for 100 Continue and one that sends too much are treated as
+// they would be without us. One thing is lost, as with every writer that is not
 // the server's own: http.MaxBytesReader cannot tell the server to close the
-// connection after a request that was too large. A client's request is never modified; the bodies of
-// its responses keep io.Writer and io.WriterTo.
+// connection after a request that was too large. A client's request is never
+// modified; the bodies of its responses keep io.Writer and io.WriterTo.
 //
 // # Concurrency
 //

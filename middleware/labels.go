@@ -244,12 +244,14 @@ func withResponse(r *http.Request, rw *response) *http.Request {
 
 // handBack gives what the handler left in its copy of the request to the
 // original: the server removes the files of a multipart form that it finds
-// there, and whoever is outside reads the pattern there.
+// there, and whoever is outside reads the pattern and the path's values there.
 func handBack(r, inner *http.Request) {
-	if r.MultipartForm == nil {
-		r.MultipartForm = inner.MultipartForm
+	body, ctx := r.Body, r.Context()
+	if inner.Context() != ctx {
+		inner = inner.WithContext(ctx)
 	}
-	if inner.Pattern != "" {
-		r.Pattern = inner.Pattern
+	*r = *inner
+	if _, counts := r.Body.(requestBody); counts {
+		r.Body = body
 	}
 }

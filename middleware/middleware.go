@@ -109,12 +109,13 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rw := m.begin(w, r)
 	inner := r
 	if m.bodySizes && r.Body != nil && r.Body != http.NoBody {
-		rw.rare.body = r.Body
-		r.Body = requestBody{rw}
+		inner = rw.countBody(r)
 	}
 	if m.contextLabels {
-		inner = withResponse(r, rw)
-		rw.frame.req = inner // what routers see
+		inner = withResponse(inner, rw)
+	}
+	if inner != r {
+		rw.r, rw.frame.req = inner, inner // what routers see
 	}
 	completed := false
 	defer func() { //nolint:contextcheck // the request's own context is what is recorded with

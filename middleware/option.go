@@ -171,7 +171,8 @@ func WithContextAttributes() Option {
 // Content-Length promises, but for one: a client's request that has a
 // ContentLength is taken at its word, also where it failed before all was sent,
 // because a body that counts would keep the kernel from sending files. A server's
-// requests get a Body that counts, in place. Off by default.
+// handler gets a copy of a request that has a body, with one that counts. Off by
+// default.
 func WithBodySizes() Option {
 	return func(c *config) { c.bodySizes = true }
 }

@@ -57,21 +57,31 @@ type response struct {
 // A rareState is what only requests of a Middleware with certain options have.
 type rareState struct {
 	body io.ReadCloser            // what requestBody reads from
+	req  *http.Request            // room for the request that has it
 	read atomic.Int64             // bytes of it
 	far  atomic.Pointer[farRoute] // needs WithContextAttributes
 }
 
 // newResponse returns an empty response, in one allocation.
 func (m *Middleware) newResponse() *response {
-	if !m.bodySizes && !m.contextLabels {
-		return new(response)
+	switch {
+	case m.bodySizes:
+		all := new(struct {
+			response
+			rareState
+			http.Request
+		})
+		all.rare, all.req = &all.rareState, &all.Request
+		return &all.response
+	case m.contextLabels:
+		both := new(struct {
+			response
+			rareState
+		})
+		both.rare = &both.rareState
+		return &both.response
 	}
-	both := new(struct {
-		response
-		rareState
-	})
-	both.rare = &both.rareState
-	return &both.response
+	return new(response)
 }
 
 // begin makes the state of a request of what is known before the handler runs.

@@ -69,6 +69,17 @@ func isTimeout(err error) bool {
 	return errors.As(err, &ne) && ne.Timeout()
 }
 
+// countBody returns a copy of r whose body is counted. The server's own request
+// keeps its body: by its type the server tells whether a client waits for 100
+// Continue, and how much of what the handler left unread is worth reading.
+func (rw *response) countBody(r *http.Request) *http.Request {
+	rw.rare.body = r.Body
+	inner := rw.rare.req
+	*inner = *r
+	inner.Body = requestBody{rw}
+	return inner
+}
+
 // requestBody counts what is read of a request's body. The reader may be another
 // goroutine than the handler's: a proxy's transport is one.
 type requestBody struct{ rw *response }

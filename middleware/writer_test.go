@@ -2,6 +2,8 @@ package middleware_test
 
 import (
 	"bufio"
+	"cmp"
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -181,18 +183,53 @@ func TestStatusThatIsNone(t *testing.T) {
 	}
 }
 
-// TestPatternIsHandedBack has middleware outside of ours read the pattern, also
-// where handlers get a copy of the request.
-func TestPatternIsHandedBack(t *testing.T) {
+// TestRequestIsHandedBack has middleware outside of ours read what a mux and a
+// handler put into the request, also where they get a copy of it. The server's
+// own keeps its body, at whose type net/http looks, unless the handler itself
+// put another in its place.
+func TestRequestIsHandedBack(t *testing.T) {
+	type outer struct{}
 	for name, opts := range map[string][]middleware.Option{
-		"the request itself": nil, "a copy": {middleware.WithContextAttributes()},
+		"the request itself": nil,
+		"a copy":             {middleware.WithContextAttributes()},
+		"a counted body":     {middleware.WithBodySizes()},
+		"both":               {middleware.WithContextAttributes(), middleware.WithBodySizes()},
 	} {
-		m := newMeter(t)
-		h := m.server(opts...).Handler(muxOf("GET /users/{id}", http.HandlerFunc(nothing)))
-		r := httptest.NewRequest(http.MethodGet, "/users/7", nil)
-		h.ServeHTTP(httptest.NewRecorder(), r)
-		if r.Pattern != "GET /users/{id}" {
-			t.Errorf("%s: pattern %q", name, r.Pattern)
+		for _, limited := range []bool{false, true} {
+			m := newMeter(t)
+			r := httptest.NewRequest(http.MethodPost, "/users/7", strings.NewReader("name=x"))
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			r = r.WithContext(context.WithValue(r.Context(), outer{}, "mine"))
+			body, ctx := r.Body, r.Context()
+			var limit io.ReadCloser
+			routed := middleware.WithRoute(func(r *http.Request) string { return "id/" + r.PathValue("id") })
+			h := m.server(append(opts, routed)...).Handler(muxOf("POST /users/{id}", http.HandlerFunc(
+				func(w http.ResponseWriter, inner *http.Request) {
+					if r.Body != body {
+						t.Errorf("%s: the server's request has the body %T", name, r.Body)
+					}
+					if limited {
+						limit = http.MaxBytesReader(w, inner.Body, 100)
+						inner.Body = limit
+					}
+					if got := inner.FormValue("name"); got != "x" {
+						t.Errorf("%s: the handler got %q", name, got)
+					}
+				})))
+			h.ServeHTTP(httptest.NewRecorder(), r)
+			if r.Pattern != "POST /users/{id}" || r.PathValue("id") != "7" || r.PostForm.Get("name") != "x" {
+				t.Errorf("%s: pattern %q, value %q, form %v", name, r.Pattern, r.PathValue("id"), r.PostForm)
+			}
+			if want := cmp.Or(limit, body); r.Body != want {
+				t.Errorf("%s: body %T, want %T", name, r.Body, want)
+			}
+			if r.Context() != ctx {
+				t.Errorf("%s: the server's request has another context", name)
+			}
+			wantAttrs(t, m.only(), "http.route=id/7")
+			if s := m.samples("http.server.request.body.size"); len(s) == 1 && s[0].sum != 6 {
+				t.Errorf("%s: size %v, want 6", name, s)
+			}
 		}
 	}
 }
