@@ -63,6 +63,8 @@ func TestProtocol(t *testing.T) {
 
 func TestScheme(t *testing.T) {
 	proxy := middleware.WithTrustedProxies(netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("127.0.0.0/8"))
+	allIPv4 := middleware.WithTrustedProxies(netip.MustParsePrefix("0.0.0.0/0"))
+	allIPv6 := middleware.WithTrustedProxies(netip.MustParsePrefix("::/0"))
 	for _, c := range []struct {
 		name      string
 		opts      []middleware.Option
@@ -100,6 +102,16 @@ func TestScheme(t *testing.T) {
 		{name: "network of IPv6", opts: []middleware.Option{
 			middleware.WithTrustedProxies(netip.MustParsePrefix("2001:db8::/32")),
 		}, remote: "[2001:db8::1]:9", xProto: "https", want: "https"},
+		{name: "all of IPv6", opts: []middleware.Option{allIPv6}, remote: "[2001:db8::1]:9", xProto: "https", want: "https"},
+		{name: "all of IPv6, with a zone", opts: []middleware.Option{allIPv6}, remote: "[fe80::1%eth0]:9", xProto: "https", want: "https"},
+		{name: "all of IPv6 is not IPv4", opts: []middleware.Option{allIPv6}, xProto: "https", want: "http"},
+		{name: "all of IPv6 is not IPv4 in IPv6", opts: []middleware.Option{allIPv6}, remote: "[::ffff:10.1.1.1]:9", xProto: "https", want: "http"},
+		{name: "all of IPv4", opts: []middleware.Option{allIPv4}, remote: "[::ffff:10.1.1.1]:9", xProto: "https", want: "https"},
+		{name: "all of IPv4 is not IPv6", opts: []middleware.Option{allIPv4}, remote: "[2001:db8::1]:9", xProto: "https", want: "http"},
+		{name: "all", opts: []middleware.Option{allIPv4, allIPv6}, remote: "[2001:db8::1]:9", xProto: "https", want: "https"},
+		{name: "all of IPv4 written as IPv6", opts: []middleware.Option{
+			middleware.WithTrustedProxies(netip.MustParsePrefix("::ffff:0.0.0.0/96")),
+		}, xProto: "https", want: "https"},
 		{name: "Unix socket", opts: []middleware.Option{proxy}, remote: "@", xProto: "https", want: "https"},
 		{name: "no address", opts: []middleware.Option{proxy}, remote: "nonsense", xProto: "https", want: "http"},
 	} {

@@ -182,9 +182,13 @@ func WithBodySizes() Option {
 // first element of the header counts: what the proxy nearest to the client saw,
 // or what the client itself claims where that proxy adds to the header instead of
 // replacing it. Nothing but http and https is taken from it.
-// Connections over a Unix socket count as coming from 127.0.0.1. A network of
-// IPv4 may be written as one of IPv6 too, as ::ffff:10.0.0.0/104. The default
-// trusts nobody. For [New].
+//
+// A network has addresses of its own family only, as [netip.Prefix.Contains] has
+// it: ::/0 is all of IPv6 and none of IPv4, and whoever trusts every connection
+// names 0.0.0.0/0 as well. A connection from an IPv4 address counts as one of
+// IPv4 also where the listener takes both. A network of IPv4 may be written as one
+// of IPv6 too, as ::ffff:10.0.0.0/104. Connections over a Unix socket count as
+// coming from 127.0.0.1. The default trusts nobody. For [New].
 func WithTrustedProxies(networks ...netip.Prefix) Option {
 	return func(c *config) {
 		c.only(serverSide, "WithTrustedProxies")
