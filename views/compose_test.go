@@ -42,6 +42,7 @@ func TestComposeRefuses(t *testing.T) {
 		`get the name "d"`:                            {nil, rules{{Instrument: "a", Rename: "d"}, {Instrument: "b", Drop: []attribute.Key{"x"}}, {Instrument: "b", Rename: "D"}}},
 		"two rules rename":                            {nil, rules{{Instrument: "a", Rename: "b"}, {Instrument: "A", Rename: "c"}}},
 		"both get the name":                           {nil, rules{{Instrument: "a", Rename: "c"}, {Instrument: "b", Rename: "c"}}},
+		`"a" and "C": both get`:                       {nil, rules{{Instrument: "a", Rename: "c"}, {Instrument: "C", Drop: []attribute.Key{"x"}}}},
 		"different bounds":                            {nil, rules{{Instrument: "a", Bounds: []float64{1}}, {Instrument: "a", Bounds: []float64{2}}}},
 		"one rule gives":                              {nil, rules{{Instrument: "a", Bounds: []float64{1}}, {Instrument: "a", Exponential: true}}},
 		"different exponential":                       {nil, rules{{Instrument: "a", Exponential: true}, {Instrument: "a", Exponential: true, MaxSize: 20}}},
@@ -74,6 +75,11 @@ func TestAgreeingRulesAreNoConflict(t *testing.T) {
 		{{Instrument: "a", Rename: "c"}, {Instrument: "b", Rename: "d"}},
 		{exponential, {Instrument: "a", Exponential: true, MaxSize: 20}},
 		{exponential, drop},
+		// Names that change hands, that their owner gives up, or that stay in another scope.
+		{{Instrument: "a", Rename: "b"}, {Instrument: "b", Rename: "a"}},
+		{{Instrument: "a", Rename: "b"}, {Instrument: "b", Discard: true}},
+		{{Instrument: "a", Scope: "x", Rename: "b"}, {Instrument: "b", Scope: "y", Exponential: true}},
+		{{Instrument: "a", Rename: "A", Exponential: true}, {Instrument: "x*", Exponential: true}},
 	} {
 		compose(t, nil, pair[0], pair[1])
 		compose(t, nil, pair[1], pair[0])
