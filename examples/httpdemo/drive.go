@@ -70,7 +70,10 @@ func (d *driver) run(ctx context.Context, duration time.Duration) result {
 					results[i].failed++
 					results[i].failure = err
 				}
-				_ = wait(over, pause) // the loop sees when it is over
+				select {
+				case <-time.After(pause):
+				case <-over.Done():
+				}
 			}
 		})
 	}

@@ -263,10 +263,7 @@ func TestDriveWithSlowSearch(t *testing.T) {
 	}
 	// From the line alone one gets to the function that is slow: it waits.
 	_, folder, _ := strings.Cut(said[0], " evidence=")
-	stacks, err := os.ReadFile(filepath.Join(folder, "goroutine.txt"))
-	if err != nil || !strings.Contains(string(stacks), "main.wait(") {
-		t.Errorf("the evidence does not show where searches wait: %v", err)
-	}
+	openEvidence(t, folder)
 	alerts := p.alerts(t)
 	i := slices.IndexFunc(alerts, func(a map[string]any) bool { return a["name"] == "search_ms" })
 	if i < 0 || alerts[i]["message"] != said[0] || alerts[i]["state"] != "firing" {

@@ -29,6 +29,7 @@ type Collector struct {
 	profiler Profiler
 	recorder recorder // nil: no traces
 	heap     bool
+	looking  bool
 	sources  []Source
 	handle   func(error)
 
@@ -77,7 +78,7 @@ func New(dir string, opts ...Option) (*Collector, error) {
 	}
 	c := &Collector{
 		dir: dir, limits: cfg.limits, profiler: cfg.profiler, recorder: cfg.recorder,
-		heap: !cfg.noHeap, sources: cfg.sources, handle: cfg.handle,
+		heap: !cfg.noHeap, looking: cfg.looking, sources: cfg.sources, handle: cfg.handle,
 		bucket: newBucket(cfg.limits), firing: make(map[string]string),
 		wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
 	}

@@ -12,7 +12,7 @@
 // fired. It holds, in the order in which they are gathered:
 //
 //	trace.out        what every goroutine did in the seconds before, by the runtime's flight recorder
-//	goroutine.pprof  where every goroutine was, with the labels of its operation
+//	goroutine.pprof  where every goroutine was, with the labels of its operation (see [WithOperations])
 //	goroutine.txt    the same as text, with how long each has waited
 //	heap.pprof       live and allocated memory by call site
 //	build.txt        what was running: version, modules, commit
@@ -66,8 +66,8 @@
 //
 // Until an alert fires, the flight recorder: a few hundred nanoseconds each time
 // that a goroutine blocks or wakes, and about 10 MiB. Reserve takes less than a microsecond. A folder takes some
-// ten milliseconds of a CPU, ten more for each thousand goroutines, of which a
-// part stops the whole process, and the CPU profile (see package profiling); on
+// ten milliseconds of a CPU, ten more for each thousand goroutines (several times
+// that with [WithOperations]), of which a part stops the whole process, and the CPU profile (see package profiling); on
 // disk it has from a hundred KiB to a quarter of [Limits].Bytes. To measure this:
 //
 //	go test -run '^$' -bench . ./internal/evidence

@@ -1,6 +1,7 @@
 package evidence
 
 var (
-	FolderName  = folderName
-	ParseFolder = parseFolder
+	FolderName   = folderName
+	ParseFolder  = parseFolder
+	InOperations = inOperations
 )

@@ -29,10 +29,6 @@ const (
 	indexNew      = "index.json.new"
 )
 
-// maxGoroutines is how many goroutines are written as text: the process stands
-// still meanwhile, up to a tenth of a second for so many.
-const maxGoroutines = 10_000
-
 // A piece is one file to gather.
 type piece struct {
 	name, about, open string
@@ -134,15 +130,7 @@ func (c *Collector) pieces(g *gathering) []piece {
 			"go tool trace trace.out", c.writeTrace,
 		})
 	}
-	all = append(all,
-		piece{
-			goroutineFile, "where every goroutine was, those that wait too",
-			"go tool pprof -top -cum goroutine.pprof", profile("goroutine", 0),
-		},
-		piece{
-			goroutineText, "the same as text, with how long each has waited",
-			"less goroutine.txt", writeGoroutines,
-		})
+	all = append(all, c.goroutinePieces()...)
 	if c.heap {
 		all = append(all, piece{
 			heapFile, "memory in use and allocated, by call site",
@@ -185,13 +173,6 @@ func (c *Collector) writeTrace(w io.Writer) error {
 
 func profile(name string, form int) func(io.Writer) error {
 	return func(w io.Writer) error { return pprof.Lookup(name).WriteTo(w, form) }
-}
-
-func writeGoroutines(w io.Writer) error {
-	if n := runtime.NumGoroutine(); n > maxGoroutines {
-		return fmt.Errorf("%d goroutines as text would be %w", n, errTooLarge)
-	}
-	return profile("goroutine", 2)(w)
 }
 
 // told are the build settings that go into the evidence. The flags of linker

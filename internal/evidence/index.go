@@ -59,6 +59,11 @@ func (x *index) any() bool {
 	return slices.ContainsFunc(x.Files, func(f indexed) bool { return f.Error == "" })
 }
 
+// has reports whether the file came off.
+func (x *index) has(name string) bool {
+	return slices.ContainsFunc(x.Files, func(f indexed) bool { return f.Name == name && f.Error == "" })
+}
+
 // save replaces the index, so that there is a whole one at every moment.
 func (x *index) save(folder *os.Root, alerts []views.Alert, leftOut int) error {
 	y := *x
@@ -105,7 +110,12 @@ func (x *index) readme(w io.Writer, alerts []views.Alert) error {
 	}
 	b = fmt.Appendf(b, "%s\tless %s\tall of this, for programs\n", indexFile, indexFile)
 	b = append(b, "\nOf the profiles, go tool pprof -tags lists the operations, and with"+
-		"\n-tagfocus=operation=NAME it shows one of them alone.\n"...)
+		"\n-tagfocus=operation=NAME it shows one of them alone, -traces with whole stacks.\n"...)
+	if x.has(traceFile) {
+		b = append(b, "\nWhere goroutines waited during the trace, without a browser:"+
+			"\n  go tool trace -pprof=sync trace.out > waits.pprof"+
+			"\n  go tool pprof -top -cum waits.pprof\n"...)
+	}
 	columns := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	_, err := columns.Write(b)
 	return errors.Join(err, columns.Flush())

@@ -71,6 +71,7 @@ type config struct {
 	limits   Limits
 	profiler Profiler
 	noHeap   bool
+	looking  bool
 	recorder recorder
 	sources  []Source
 	provider metric.MeterProvider
@@ -83,6 +84,13 @@ type Option func(*config)
 // WithProfiler sets who takes the CPU profiles. Without it, and for nil, there
 // are none in the evidence.
 func WithProfiler(p Profiler) Option { return func(c *config) { c.profiler = p } }
+
+// WithOperations says that goroutines within an operation carry its label, as
+// otelperf.WithProfileLabels has it. Then goroutines are looked at ten times in
+// half a second, and the files show the moment at which most of them were
+// within operations: at a single one a slow operation may not be running.
+// Beyond a thousand goroutines there is one look, as without this option.
+func WithOperations() Option { return func(c *config) { c.looking = true } }
 
 // WithoutHeap leaves the heap profile out.
 func WithoutHeap() Option { return func(c *config) { c.noHeap = true } }

@@ -79,6 +79,7 @@ func (m *Monitor) startEvidence(cfg *config.Config, s *settings) error {
 	}
 	options := []evidence.Option{
 		evidence.WithProfiler(p),
+		evidence.WithOperations(),
 		evidence.WithMeterProvider(m.provider),
 		evidence.WithErrorHandler(reporter(s, "otelperf: evidence")),
 		evidence.WithSource(evidence.Source{
