@@ -1,7 +1,7 @@
 // Package components builds the real servers that the tests run against, and
 // keeps the binaries between runs.
 //
-// Each is pinned by a module: the Collector and VictoriaMetrics by one of their
+// Each is pinned by a module: the Collectors and VictoriaMetrics by one of their
 // own below this folder, Prometheus by the tests' own module, which compares
 // with its packages too, Alertmanager and Mimir by a version in this file,
 // because they only build from a copy of their source.
@@ -37,6 +37,10 @@ var recipes = map[string]recipe{
 		dir: "components/collector", pkg: ".", flags: []string{"-trimpath"},
 		inputs: []string{"go.mod", "go.sum", "main.go"},
 	},
+	"filecollector": {
+		dir: "components/filecollector", pkg: ".", flags: []string{"-trimpath"},
+		inputs: []string{"go.mod", "go.sum", "main.go"},
+	},
 	"prometheus": {
 		dir: ".", pkg: "github.com/prometheus/prometheus/cmd/prometheus",
 		flags: []string{"-tags", "remove_all_sd"}, inputs: []string{"go.mod"},
@@ -70,7 +74,7 @@ var recipes = map[string]recipe{
 
 // Everyday are the components that make e2e needs; Mimir takes long to build
 // and has a target of its own.
-var Everyday = []string{"otelcol", "prometheus", "promtool", "alertmanager", "victoria-metrics", "httpdemo", "otelperf"}
+var Everyday = []string{"otelcol", "filecollector", "prometheus", "promtool", "alertmanager", "victoria-metrics", "httpdemo", "otelperf"}
 
 // root is the folder of the tests' module.
 func root() string {
