@@ -25,7 +25,15 @@
 //	go.cpu.time                          s                 counter     go.cpu.state, go.cpu.detailed_state
 //	go.memory.gc.pause.duration          s                 histogram   by NewPauseProducer
 //
-// What an operating system does not tell is absent, not zero.
+// What an operating system does not tell is absent, not zero: on Linux the Windows
+// handles; on other Unix systems what gopsutil cannot read there; on Windows
+// context switches and the descriptors' limit, and page faults come without
+// their type. process.disk.io and process.network.io of the conventions are not
+// reported: no system counts the network's by process.
+//
+// Names, units, descriptions, kinds and attributes are those of the conventions
+// 1.43, held against the packages generated from them by TestConventions in
+// otelperf/monitor.
 //
 // process.cpu.utilization is the share of the CPUs that are available to this
 // process: those it may run on, or what the quota of its cgroups allows, if

@@ -56,7 +56,7 @@ func (i *Instruments) usage(m *maker) *part {
 	cpu := m.seconds("process.cpu.time", "Total CPU seconds broken down by different CPU modes.")
 	// The constructor of the conventions' package makes an integer of it.
 	utilization := m.gauge("process.cpu.utilization", "1",
-		"Share of the CPUs available to the process that it used, by CPU mode.")
+		"Difference in process.cpu.time since the last measurement, divided by the elapsed time and number of CPUs available to the process.")
 	faults := m.counter("process.paging.faults", "{fault}", "Number of page faults the process has made.")
 	switches := m.counter("process.context_switches", "{context_switch}", "Number of times the process has been context switched.")
 
