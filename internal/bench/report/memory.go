@@ -71,7 +71,7 @@ func measureMemory() (m memory, err error) {
 }
 
 func onHot(n int, build func(int, metric.MeterProvider) (any, error)) (any, error) {
-	mp, err := hotProvider()
+	mp, _, err := hotProvider()
 	if err != nil {
 		return nil, err
 	}

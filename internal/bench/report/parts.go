@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/otelperf/otelperf-go/hotroad"
 	"github.com/otelperf/otelperf-go/internal/stripe"
@@ -20,9 +21,9 @@ type parts struct {
 	loop, clock, active, record, exponential, recordOnly, whole float64
 
 	// The whole, with one goroutine for each core at the same operation, in
-	// time of one core, and the same of one atomic number in place of the
-	// active count.
-	crowd, crowdAtomic, aloneAtomic float64
+	// time of one core; the same of the clock, which nobody shares, and of one
+	// atomic number in place of the active count.
+	crowd, crowdClock, crowdAtomic, aloneAtomic float64
 }
 
 const calls = 20000
@@ -32,17 +33,22 @@ var epoch = time.Now()
 //go:noinline
 func nothing(context.Context) error { return nil }
 
-func hotProvider(views ...sdkmetric.View) (metric.MeterProvider, error) {
+// hotProvider returns a provider on the hot road, and a collection of it.
+func hotProvider(views ...sdkmetric.View) (mp metric.MeterProvider, collect func() error, err error) {
 	road, err := hotroad.New(hotroad.WithView(views...))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	p, err := road.Producer(nil)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	reader := sdkmetric.NewManualReader(sdkmetric.WithProducer(p))
-	return road.MeterProvider(sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))), nil
+	collect = func() error {
+		var rm metricdata.ResourceMetrics
+		return reader.Collect(context.Background(), &rm)
+	}
+	return road.MeterProvider(sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))), collect, nil
 }
 
 func boundOn(mp metric.MeterProvider) (metric.Float64Histogram, error) {
@@ -58,7 +64,7 @@ func boundOn(mp metric.MeterProvider) (metric.Float64Histogram, error) {
 
 func measureParts(rounds int) (p parts, err error) {
 	ctx := context.Background()
-	mp, err := hotProvider()
+	mp, collect, err := hotProvider()
 	if err != nil {
 		return p, err
 	}
@@ -66,7 +72,7 @@ func measureParts(rounds int) (p parts, err error) {
 	if err != nil {
 		return p, err
 	}
-	other, err := hotProvider(sdkmetric.NewView(sdkmetric.Instrument{Name: "*"}, sdkmetric.Stream{
+	other, _, err := hotProvider(sdkmetric.NewView(sdkmetric.Instrument{Name: "*"}, sdkmetric.Stream{
 		Aggregation: sdkmetric.AggregationBase2ExponentialHistogram{MaxSize: 160, MaxScale: 20}}))
 	if err != nil {
 		return p, err
@@ -87,6 +93,10 @@ func measureParts(rounds int) (p parts, err error) {
 	count.Init()
 	var number paddedNumber
 	one := func() { _ = op.Do(ctx, nothing) }
+	clock := func() {
+		start := time.Since(epoch)
+		runtime.KeepAlive(time.Since(epoch) - start)
+	}
 	times := func(f func()) func() {
 		return func() {
 			for range calls {
@@ -101,20 +111,21 @@ func measureParts(rounds int) (p parts, err error) {
 		run    func()
 	}{
 		{&p.loop, calls, times(func() { _ = nothing(ctx) })},
-		{&p.clock, calls, times(func() {
-			start := time.Since(epoch)
-			runtime.KeepAlive(time.Since(epoch) - start)
-		})},
+		{&p.clock, calls, times(clock)},
 		{&p.active, calls, times(func() { count.Enter().Leave(-1, 7) })},
 		{&p.record, calls, times(func() { explicit.Record(ctx, 0.0003) })},
 		{&p.exponential, calls, times(func() { exponential.Record(ctx, 0.0003) })},
 		{&p.recordOnly, calls, times(func() { op.Record(ctx, 300*time.Microsecond, nil) })},
 		{&p.whole, calls, times(one)},
 		{&p.crowd, calls * cores, crowd(times(one))},
+		{&p.crowdClock, calls * cores, crowd(times(clock))},
 		{&p.aloneAtomic, calls, times(number.both)},
 		{&p.crowdAtomic, calls * cores, crowd(times(number.both))},
 	}
 	for round := range rounds {
+		if err := collect(); err != nil { // as a service does, now and then
+			return p, err
+		}
 		for _, t := range tasks {
 			got := cpuTime(t.run) / t.per
 			if round == 0 || got < *t.result {
