@@ -2,6 +2,7 @@ package middleware_test
 
 import (
 	"crypto/tls"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -36,6 +37,16 @@ func TestKnownMethodsFromTheEnvironment(t *testing.T) {
 		m.server().Handler(http.HandlerFunc(nothing)).ServeHTTP(httptest.NewRecorder(), r)
 		wantAttrs(t, m.only(), "http.request.method="+want)
 	}
+	for _, blank := range []string{"", " "} {
+		t.Setenv("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS", blank)
+		m := newMeter(t)
+		serve(m.server().Handler(http.HandlerFunc(nothing)), "QUERY", "/")
+		wantAttrs(t, m.only(), "http.request.method=QUERY")
+	}
+	t.Setenv("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS", strings.Repeat("M,", 100))
+	if _, err := middleware.New(); err != nil {
+		t.Errorf("100 methods: %v", err)
+	}
 	t.Setenv("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS", strings.Repeat("M,", 101))
 	if _, err := middleware.New(); err == nil || !strings.HasPrefix(err.Error(), "middleware: OTEL_") {
 		t.Errorf("101 methods: %v", err)
@@ -51,7 +62,7 @@ func TestProtocol(t *testing.T) {
 		name, version string
 	}{
 		{1, 0, "http", "1.0"}, {1, 1, "http", "1.1"}, {2, 0, "http", "2"}, {3, 0, "http", "3"},
-		{1, 7, "", ""}, {9, 9, "", ""}, {0, 0, "", ""},
+		{1, 7, "", ""}, {2, 1, "", ""}, {3, 1, "", ""}, {0, 1, "", ""}, {9, 9, "", ""}, {0, 0, "", ""},
 	} {
 		m := newMeter(t)
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
@@ -88,6 +99,8 @@ func TestScheme(t *testing.T) {
 		{name: "an escaped quote", opts: []middleware.Option{proxy}, forwarded: `for="\";proto=http;";proto=https`, want: "https"},
 		{name: "a quote without an end", opts: []middleware.Option{proxy}, forwarded: `for=";proto=https`, want: "http"},
 		{name: "the second element's proto", opts: []middleware.Option{proxy}, forwarded: `for=x,proto=https`, want: "http"},
+		{name: "the first element's proto", opts: []middleware.Option{proxy}, tls: true, forwarded: `proto=http,proto=https`, want: "http"},
+		{name: "a backslash outside of quotes", opts: []middleware.Option{proxy}, forwarded: `for=\;proto=https`, want: "https"},
 		{name: "Forwarded without use", opts: []middleware.Option{proxy}, forwarded: "proto=gopher", xProto: "https", want: "https"},
 		{name: "junk", opts: []middleware.Option{proxy}, xProto: "gopher", want: "http"},
 		{name: "junk over TLS", opts: []middleware.Option{proxy}, tls: true, forwarded: ";;proto;=,", xProto: ",", want: "https"},
@@ -113,6 +126,7 @@ func TestScheme(t *testing.T) {
 			middleware.WithTrustedProxies(netip.MustParsePrefix("::ffff:0.0.0.0/96")),
 		}, xProto: "https", want: "https"},
 		{name: "Unix socket", opts: []middleware.Option{proxy}, remote: "@", xProto: "https", want: "https"},
+		{name: "Unix socket with a name", opts: []middleware.Option{proxy}, remote: "/run/x.sock", xProto: "https", want: "https"},
 		{name: "no address", opts: []middleware.Option{proxy}, remote: "nonsense", xProto: "https", want: "http"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -193,6 +207,8 @@ func TestOptionErrors(t *testing.T) {
 		`server address "": want a host or host:port`: {middleware.WithServerAddresses("")},
 		`server address "a:0": port must be`:          {middleware.WithServerAddresses("ok", "a:0")},
 		`server address "a:x": port must be`:          {middleware.WithServerAddresses("a:x")},
+		`server address "a:65536": port must be`:      {middleware.WithServerAddresses("a:65536")},
+		"WithRouteLimit(10001): want 1 to 10000":      {middleware.WithRouteLimit(10_001)},
 		`server address "http://a": want`:             {middleware.WithServerAddresses("http://a")},
 		"1001 server addresses, more than 1000":       {middleware.WithServerAddresses(make([]string, 1001)...)},
 	}
@@ -214,5 +230,22 @@ func TestOptionErrors(t *testing.T) {
 		if _, err := middleware.NewTransport(nil, opts...); err == nil || !strings.HasPrefix(err.Error(), "middleware: "+want) {
 			t.Errorf("got %v, want %q", err, want)
 		}
+	}
+}
+
+// TestOptionLimits has the largest and the smallest values that options take.
+func TestOptionLimits(t *testing.T) {
+	names := make([]string, 1000)
+	for i := range names {
+		names[i] = fmt.Sprintf("host%d:%d", i, i+1)
+	}
+	names[0] = "a:65535"
+	if _, err := middleware.New(middleware.WithServerAddresses(names...), middleware.WithRouteLimit(10_000),
+		middleware.WithSeriesLimit(1), middleware.WithMeterProvider(newMeter(t).provider)); err != nil {
+		t.Error(err)
+	}
+	if _, err := middleware.NewTransport(nil, middleware.WithHostLimit(10_000), middleware.WithRouteLimit(1),
+		middleware.WithSeriesLimit(100_000), middleware.WithMeterProvider(newMeter(t).provider)); err != nil {
+		t.Error(err)
 	}
 }

@@ -59,6 +59,18 @@ func TestErrorType(t *testing.T) {
 			w.Header().Set("Content-Length", "4")
 			io.WriteString(w, "ok")
 		}, "200", "canceled"},
+		{"client left, then an error with all of its body", canceledRequest, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "2")
+			w.WriteHeader(http.StatusInternalServerError)
+			io.WriteString(w, "no")
+		}, "500", "canceled"},
+		{"client left with an answer without a body", canceledRequest, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "0")
+			w.WriteHeader(http.StatusOK)
+		}, "200", ""},
+		{"client left before the answer without a body", canceledRequest, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "0")
+		}, "", "canceled"},
 		{"deadline passed, nothing written", late, nothing, "", "context.DeadlineExceeded"},
 		{"deadline passed, then an error", late, status(504), "504", "context.DeadlineExceeded"},
 		{"deadline passed, answered late", late, status(200), "200", "context.DeadlineExceeded"},

@@ -212,3 +212,68 @@ func TestAttributesOfTheSameHash(t *testing.T) {
 		t.Errorf("dropped %v", s)
 	}
 }
+
+// TestAttributesAreFoundAgain records each type of attribute more than once, in a
+// table that has room for as many series as there are.
+func TestAttributesAreFoundAgain(t *testing.T) {
+	lists := [][]attribute.KeyValue{
+		{attribute.String("a", "x")}, {attribute.String("a", "y")}, {attribute.String("b", "x")},
+		{attribute.Bool("a", true)}, {attribute.Bool("a", false)},
+		{attribute.Int64("a", 1)}, {attribute.Int64("a", 0)}, {attribute.Float64("a", 2)},
+		{attribute.String(strings.Repeat("k", 128), strings.Repeat("v", 256))},
+	}
+	m := newMeter(t)
+	var list []attribute.KeyValue
+	h := m.server(middleware.WithSeriesLimit(len(lists))).Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		middleware.AddAttributes(w, list...)
+	}))
+	for range 3 {
+		for _, list = range lists {
+			serve(h, "GET", "/")
+		}
+	}
+	got := m.samples("http.server.request.duration")
+	for _, s := range got {
+		if s.n != 3 {
+			t.Errorf("%s was recorded %d times, want 3", s.attrs, s.n)
+		}
+	}
+	if len(got) != len(lists) {
+		t.Errorf("%d series of %d lists", len(got), len(lists))
+	}
+	for _, name := range []string{"series", "attributes"} {
+		if s := m.samples("otelperf.http.server." + name + ".dropped"); len(s) != 0 {
+			t.Errorf("%s dropped: %v", name, s)
+		}
+	}
+}
+
+// TestAttributesOfManyGoroutines has each of nine goroutines add one attribute at
+// the same time, where there is room for eight.
+func TestAttributesOfManyGoroutines(t *testing.T) {
+	m := newMeter(t)
+	const requests = 300
+	h := m.server().Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		var wg sync.WaitGroup
+		start := make(chan struct{})
+		for i := range 9 {
+			wg.Go(func() {
+				<-start
+				middleware.AddAttributes(w, attribute.Bool(fmt.Sprintf("of.%d", i), true))
+			})
+		}
+		close(start)
+		wg.Wait()
+	}))
+	for range requests {
+		serve(h, "GET", "/")
+	}
+	for _, s := range m.samples("http.server.request.duration") {
+		if got := strings.Count(s.attrs, "of."); got != 8 {
+			t.Errorf("%d attributes, want 8: %s", got, s.attrs)
+		}
+	}
+	if s := m.samples("otelperf.http.server.attributes.dropped"); len(s) != 1 || s[0].n != requests {
+		t.Errorf("dropped %v, want %d", s, requests)
+	}
+}

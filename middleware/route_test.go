@@ -8,6 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/otelperf/otelperf-go/middleware"
 )
 
@@ -237,8 +240,44 @@ func TestRouteBehindTimeoutHandler(t *testing.T) {
 }
 
 func TestRouteWithoutMiddleware(t *testing.T) {
-	rec := serve(middleware.Route(muxOf("/", http.HandlerFunc(nothing))), "GET", "/")
-	if rec.Code != 200 {
+	teapot := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
+	rec := serve(middleware.Route(muxOf("/", teapot)), "GET", "/")
+	if rec.Code != http.StatusTeapot {
 		t.Error(rec.Code)
+	}
+}
+
+// TestLongestRoute has a route that is as long as one may be, and one that is
+// longer.
+func TestLongestRoute(t *testing.T) {
+	for n, want := range map[int]string{512: strings.Repeat("r", 512), 513: "_OTHER"} {
+		m := newMeter(t)
+		route := middleware.WithRoute(func(*http.Request) string { return strings.Repeat("r", n) })
+		serve(m.server(route).Handler(http.HandlerFunc(nothing)), "GET", "/")
+		wantAttrs(t, m.only(), "http.route="+want)
+	}
+}
+
+// TestExemplarOfASpanInside has a span begin between the middleware and a Route:
+// its context is what the request is recorded with. Without a Route it is that of
+// the request as the middleware got it.
+func TestExemplarOfASpanInside(t *testing.T) {
+	span := func(id byte) trace.SpanContext {
+		return trace.NewSpanContext(trace.SpanContextConfig{
+			TraceID: trace.TraceID{1}, SpanID: trace.SpanID{id}, TraceFlags: trace.FlagsSampled,
+		})
+	}
+	mux := muxOf("/x", http.HandlerFunc(nothing))
+	for want, next := range map[byte]http.Handler{1: mux, 2: middleware.Route(mux)} {
+		m := newMeter(t)
+		r := httptest.NewRequest(http.MethodGet, "/x", nil)
+		r = r.WithContext(trace.ContextWithSpanContext(r.Context(), span(1)))
+		m.server().Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			next.ServeHTTP(w, r.WithContext(trace.ContextWithSpanContext(r.Context(), span(2))))
+		})).ServeHTTP(httptest.NewRecorder(), r)
+		h := m.collect()["http.server.request.duration"].Data.(metricdata.Histogram[float64])
+		if got := h.DataPoints[0].Exemplars; len(got) != 1 || got[0].SpanID[0] != want || got[0].TraceID[0] != 1 {
+			t.Errorf("exemplars %v, want one of span %d", got, want)
+		}
 	}
 }

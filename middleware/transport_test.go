@@ -109,6 +109,19 @@ func TestClientRequestIsMeasured(t *testing.T) {
 	}
 }
 
+// TestClientWithoutMethod sends what net/http takes for a GET.
+func TestClientWithoutMethod(t *testing.T) {
+	m := newMeter(t)
+	r := httptest.NewRequest(http.MethodGet, "http://example.com/", nil)
+	r.Method = ""
+	resp, err := m.transport(answer(200, http.NoBody)).RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	wantAttrs(t, m.call(), "http.request.method=GET")
+}
+
 func TestClientStatusAndErrorType(t *testing.T) {
 	for status, want := range map[int]string{
 		101: "", 200: "", 204: "", 302: "", 399: "", 400: "400", 404: "404", 499: "499", 500: "500", 599: "599",

@@ -233,3 +233,68 @@ func TestRequestIsHandedBack(t *testing.T) {
 		}
 	}
 }
+
+// after is a writer whose body is written and whose deadline passes then.
+type after struct{ discard }
+
+func (after) Write(p []byte) (int, error) { return len(p), os.ErrDeadlineExceeded }
+
+// TestTimeoutOfAClientThatLeft has a write fail because its client has left, which
+// shows as a deadline as well.
+func TestTimeoutOfAClientThatLeft(t *testing.T) {
+	for want, r := range map[string]*http.Request{
+		"canceled":                 canceledRequest(),
+		"context.DeadlineExceeded": lateRequest(t),
+		"timeout":                  httptest.NewRequest(http.MethodGet, "/", nil),
+	} {
+		m := newMeter(t)
+		m.server().Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "4")
+			w.Write([]byte("body"))
+		})).ServeHTTP(after{discard{make(http.Header)}}, r)
+		wantAttrs(t, m.only(), "error.type="+want, "http.response.status_code=200")
+	}
+}
+
+// TestWritingAfterHijack uses the writer of a connection that is the handler's
+// own, in vain: the stream is counted once, and no status is made up.
+func TestWritingAfterHijack(t *testing.T) {
+	for name, write := range map[string]func(w http.ResponseWriter){
+		"WriteHeader": func(w http.ResponseWriter) { w.WriteHeader(http.StatusSwitchingProtocols) },
+		"Write":       func(w http.ResponseWriter) { w.Write(nil) },
+		"Flush":       func(w http.ResponseWriter) { http.NewResponseController(w).Flush() },
+	} {
+		m := newMeter(t)
+		var err error
+		h := m.server().Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			middleware.Stream(w)
+			w.(http.Hijacker).Hijack()
+			write(w)
+			if s := m.samples("otelperf.http.server.streams"); len(s) != 1 || s[0].n != 1 {
+				t.Errorf("%s: streams %v, want 1", name, s)
+			}
+		}))
+		h.ServeHTTP(struct {
+			switchable
+			http.Flusher
+		}{switchable{discard{make(http.Header)}, &err}, httptest.NewRecorder()}, httptest.NewRequest(http.MethodGet, "/", nil))
+		wantAttrs(t, m.only(), "http.response.status_code=", "error.type=")
+	}
+}
+
+// TestBodiesThatAreNone leaves a body that is none as it is: code asks for it.
+func TestBodiesThatAreNone(t *testing.T) {
+	for _, body := range []io.ReadCloser{nil, http.NoBody} {
+		m := newMeter(t)
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Body = body
+		m.server(middleware.WithBodySizes()).Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if r.Body != body {
+				t.Errorf("body %T, want %T", r.Body, body)
+			}
+		})).ServeHTTP(httptest.NewRecorder(), r)
+		if s := m.samples("http.server.request.body.size"); len(s) != 1 || s[0].sum != 0 {
+			t.Errorf("size %v, want 0", s)
+		}
+	}
+}
