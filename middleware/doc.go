@@ -83,8 +83,8 @@
 //	context.DeadlineExceeded  the deadline of the request's context passed before
 //	                          that, as it does within a http.TimeoutHandler
 //
-// The last two also explain a 5xx that was written after that moment, and
-// canceled a call of panic: so handlers give up an answer that nobody waits for
+// The last two also explain a timeout, and a 5xx that was written after that
+// moment, and canceled a call of panic: so handlers give up an answer that nobody waits for
 // (httputil.ReverseProxy does, with http.ErrAbortHandler). A panic of the
 // runtime's, as for a nil pointer, is always panic. Alerts should leave canceled
 // out of the failures of a server.
