@@ -86,10 +86,7 @@ func align(standard, levels []float64) ([]float64, error) {
 			if len(grid) == maxBounds {
 				return grid, nil
 			}
-			b := round3(l * share)
-			if math.IsInf(b, 0) || math.IsNaN(b) {
-				continue // a level at the edge of what numbers can be
-			}
+			b := round3(l * share) // no number at the edge of what numbers can be
 			if i, found := slices.BinarySearch(grid, b); !found && apart(grid, i, b) {
 				grid = slices.Insert(grid, i, b)
 			}
@@ -99,10 +96,10 @@ func align(standard, levels []float64) ([]float64, error) {
 }
 
 // apart reports whether b, to be inserted at i, is at least 4 % away from its
-// neighbours: nearer ones would tell nothing more.
+// neighbours: nearer ones would tell nothing more. What is no number is not.
 func apart(grid []float64, i int, b float64) bool {
 	const least = 1.04
-	return (i == 0 || grid[i-1] <= 0 || b >= grid[i-1]*least) && (i == len(grid) || b*least <= grid[i])
+	return (i == 0 || b >= grid[i-1]*least) && (i == len(grid) || b*least <= grid[i])
 }
 
 func beyond(level float64) float64 {

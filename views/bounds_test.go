@@ -31,6 +31,7 @@ func TestAlign(t *testing.T) {
 		{nil, []float64{0.1, 0.12}, []float64{0.075, 0.09, 0.1, 0.11, 0.12, 0.125, 0.132, 0.15, 0.18, 0.2, 0.24}},
 		{[]float64{100}, []float64{83.2}, []float64{62.4, 74.9, 83.2, 91.5, 100, 104, 125, 166}}, // 4 % above 100
 		{[]float64{104}, []float64{80}, []float64{60, 72, 80, 88, 100, 104, 120, 160}},           // 4 % below 104
+		{[]float64{100}, []float64{93}, []float64{69.8, 83.7, 93, 100, 116, 140, 186}},           // 102 is too near
 		{nil, []float64{0}, []float64{0, 1}},
 		{[]float64{0, 5}, []float64{0}, []float64{0, 5}},
 		{[]float64{-5, 0}, []float64{10}, []float64{-5, 0, 7.5, 9, 10, 11, 12.5, 15, 20}},
@@ -81,6 +82,7 @@ func TestLevelsOf(t *testing.T) {
 		{"relative", []Baseline{change(func(b *Baseline) { b.Target, b.Relative = 0, 5 })}, nil},
 		{"a ratio", []Baseline{change(func(b *Baseline) { b.Statistic, b.Unit = ErrorRatio, "%" })}, nil},
 		{"of another unit", []Baseline{change(func(b *Baseline) { b.Unit = "MiB" })}, nil},
+		{"of another unit, and zero", []Baseline{change(func(b *Baseline) { b.Unit, b.Target = "MiB", 0 })}, nil},
 		{"out of range", []Baseline{change(func(b *Baseline) { b.Target, b.Unit = 1e306, "h" })}, nil},
 	} {
 		if got := levelsOf(tt.of, "s"); !slices.Equal(got, tt.want) {

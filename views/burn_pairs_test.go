@@ -1,6 +1,7 @@
 package views_test
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -168,6 +169,15 @@ func TestBurnRateOfSlowCallsNeedsBuckets(t *testing.T) {
 // TestBurnRateBeforeItKnows: the target is the factor of the first pair.
 func TestBurnRateBeforeItKnows(t *testing.T) {
 	if s := newJudge(t, burning()).status(); s.Target != 10 || s.Threshold != 10 {
+		t.Errorf("got %+v", s)
+	}
+}
+
+// TestBurnRateOfNoCalls is none.
+func TestBurnRateOfNoCalls(t *testing.T) {
+	j := newJudge(t, burning())
+	j.tick(j.durations(opDuration, calls(search)))
+	if s := j.status(); !math.IsNaN(s.Value) || s.State != views.Silent {
 		t.Errorf("got %+v", s)
 	}
 }
