@@ -1,6 +1,8 @@
 package distribution
 
 import (
+	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -45,6 +47,7 @@ func TestLoadExplicitRefusesNonsense(t *testing.T) {
 		"too many buckets":        func(p *metricdata.HistogramDataPoint[float64]) { p.Bounds = p.Bounds[:1] },
 		"falling bounds":          func(p *metricdata.HistogramDataPoint[float64]) { p.Bounds = []float64{2, 1} },
 		"a bound twice":           func(p *metricdata.HistogramDataPoint[float64]) { p.Bounds = []float64{1, 1} },
+		"a bound of -Inf":         func(p *metricdata.HistogramDataPoint[float64]) { p.Bounds = []float64{math.Inf(-1), 1} },
 		"a bound that is NaN":     func(p *metricdata.HistogramDataPoint[float64]) { p.Bounds = []float64{1, math.NaN()} },
 		"a count too high":        func(p *metricdata.HistogramDataPoint[float64]) { p.Count++ },
 		"counts that wrap": func(p *metricdata.HistogramDataPoint[float64]) {
@@ -197,10 +200,91 @@ func TestAboveIsExactAtABound(t *testing.T) {
 		{1, 4, true}, {2, 2, true}, {5, 1, true},
 		{7, 0, true}, {0.4, 6, true}, // beyond the extremes
 		{3, 0, false}, // inside a bucket
+		{0.5, 0, false}, {math.Nextafter(0.5, 0), 6, true}, {math.Nextafter(7, 0), 0, false},
 	} {
 		if n, ok := d.Above(tt.at); ok != tt.ok || ok && n != tt.want {
 			t.Errorf("above %v: got %d, %t; want %d, %t", tt.at, n, ok, tt.want, tt.ok)
 		}
+	}
+}
+
+// TestAboveOfOtherKinds: the extremes may tell, the buckets cannot.
+func TestAboveOfOtherKinds(t *testing.T) {
+	var plain Distribution
+	if err := plain.LoadPlain(3, 3); err != nil {
+		t.Fatal(err)
+	}
+	recorded := signed()
+	recorded.Min, recorded.Max = metricdata.NewExtrema(-5.0), metricdata.NewExtrema(9.0)
+	for _, tt := range []struct {
+		name string
+		d    *Distribution
+		at   float64
+		want uint64
+		ok   bool
+	}{
+		{"nothing", &Distribution{}, 1, 0, true},
+		{"plain", &plain, 1, 0, false},
+		{"exponential", loadExponential(t, signed()), 2, 0, false},
+		{"above the maximum", loadExponential(t, recorded), 9, 0, true},
+		{"below the minimum", loadExponential(t, recorded), -6, 15, true},
+		{"between", loadExponential(t, recorded), 2, 0, false},
+	} {
+		if n, ok := tt.d.Above(tt.at); n != tt.want || ok != tt.ok {
+			t.Errorf("%s: got %d, %t, want %d, %t", tt.name, n, ok, tt.want, tt.ok)
+		}
+	}
+}
+
+// TestReusedIsAsGoodAsNew: whatever a Distribution held before, nothing is left
+// of it, and nothing that it is copied to shares its buffers.
+func TestReusedIsAsGoodAsNew(t *testing.T) {
+	rng := rand.New(rand.NewPCG(15, 16))
+	grids := [][]float64{{1, 2, 5, 10}, {1, 2, 5, 10}, {5}, {}, {1, math.Inf(1)}}
+	var used, copied Distribution
+	text := func(d *Distribution) string {
+		var e metricdata.ExponentialHistogramDataPoint[float64]
+		var h metricdata.HistogramDataPoint[float64]
+		d.StoreExponential(&e)
+		d.StoreExplicit(&h)
+		return fmt.Sprintf("%v %+v %+v %v %v", d.Kind, e, h, d.Max(), d.Quantile(0.9))
+	}
+	for i := range 3000 {
+		var fresh Distribution
+		var err error
+		switch rng.IntN(4) {
+		case 0:
+			n, sum := rng.Uint64N(3), rng.Float64()
+			err = errors.Join(used.LoadPlain(n, sum), fresh.LoadPlain(n, sum))
+		case 1:
+			p := exponential(int32(rng.IntN(12)), drawWide(rng)...)
+			p.ZeroThreshold = float64(rng.IntN(2)) / 1e9
+			err = errors.Join(LoadExponential(&used, p), LoadExponential(&fresh, p))
+		default:
+			p := explicit(grids[rng.IntN(len(grids))], draw(rng)...)
+			err = errors.Join(LoadExplicit(&used, p), LoadExplicit(&fresh, p))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := text(&fresh)
+		if got := text(&used); got != want {
+			t.Fatalf("#%d: got %s, want %s", i, got, want)
+		}
+		copied.Copy(&used)
+		if got := text(&copied); got != want {
+			t.Fatalf("#%d: the copy is %s, want %s", i, got, want)
+		}
+		copied.Add(&fresh)
+		if got := text(&used); got != want {
+			t.Fatalf("#%d: what was added to the copy changed it to %s", i, got)
+		}
+	}
+	var none Distribution
+	none.Reset()
+	used.Reset()
+	if got, want := text(&used), text(&none); got != want || !math.IsNaN(used.Lo) || used.Max() == used.Max() {
+		t.Errorf("got %s after a reset, want %s", got, want)
 	}
 }
 
@@ -213,10 +297,37 @@ func TestMaxWithoutARecordedOne(t *testing.T) {
 		{"upper bound of its bucket", []float64{0.5, 1.2}, 2},
 		{"just above the last bound", []float64{0.5, 9}, math.Nextafter(2, 3)},
 		{"nothing", nil, math.NaN()},
+		{"exactly at the last bound", []float64{0.5, 2}, 2},
 	} {
 		p := explicit([]float64{1, 2}, tt.values...)
 		p.Min, p.Max = metricdata.Extrema[float64]{}, metricdata.Extrema[float64]{}
 		if got := load(t, p).Max(); got != tt.want && !(math.IsNaN(got) && math.IsNaN(tt.want)) {
+			t.Errorf("%s: got %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
+// TestMaxOfOtherKinds: the upper bound of what holds anything, if there is one.
+func TestMaxOfOtherKinds(t *testing.T) {
+	negative := sided(true, false)
+	negative.ZeroCount, negative.Count = 0, 3
+	highest := exponential(0, 1)
+	highest.PositiveBucket.Offset = 1023
+	bare := explicit(nil, 1)
+	bare.Min, bare.Max = metricdata.Extrema[float64]{}, metricdata.Extrema[float64]{}
+	for _, tt := range []struct {
+		name string
+		d    *Distribution
+		want float64
+	}{
+		{"of either sign", loadExponential(t, signed()), 16},
+		{"about zero", loadExponential(t, sided(true, false)), 0.5},
+		{"negative", loadExponential(t, negative), -1},
+		{"too high for a number", loadExponential(t, highest), math.NaN()},
+		{"without bounds", load(t, bare), math.NaN()},
+		{"recorded", load(t, explicit(nil, 1)), 1},
+	} {
+		if got := tt.d.Max(); !close9(got, tt.want) {
 			t.Errorf("%s: got %v, want %v", tt.name, got, tt.want)
 		}
 	}

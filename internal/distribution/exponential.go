@@ -142,7 +142,7 @@ func (d *Distribution) addExponential(o *Distribution) {
 	if d.scale > o.scale {
 		d.downscale(o.scale)
 	}
-	for d.scale > minScale && max(d.pos.width(&o.pos, o.scale-d.scale), d.neg.width(&o.neg, o.scale-d.scale)) > maxBuckets {
+	for max(d.pos.width(&o.pos, o.scale-d.scale), d.neg.width(&o.neg, o.scale-d.scale)) > maxBuckets {
 		d.downscale(d.scale - 1)
 	}
 	d.pos.add(&o.pos, o.scale-d.scale)

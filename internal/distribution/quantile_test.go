@@ -268,38 +268,3 @@ func same(t *testing.T, name string, got, want *Distribution) {
 		}
 	}
 }
-
-// TestSumOfDistantSeriesStaysSmall: two series may be as far apart as numbers
-// are; their sum must not take the buckets between them.
-func TestSumOfDistantSeriesStaysSmall(t *testing.T) {
-	d := loadExponential(t, exponential(8, 1e-300))
-	d.Add(loadExponential(t, exponential(8, 1e300)))
-	if n := len(d.pos.counts); n > maxBuckets {
-		t.Errorf("%d buckets", n)
-	}
-	if d.Count != 2 || d.Quantile(0.2) > 1 || d.Quantile(0.9) < 1 {
-		t.Errorf("got %v and %v", d.Quantile(0.2), d.Quantile(0.9))
-	}
-}
-
-func TestLoadExponentialRefusesNonsense(t *testing.T) {
-	tests := map[string]func(p *metricdata.ExponentialHistogramDataPoint[float64]){
-		"a scale too fine":    func(p *metricdata.ExponentialHistogramDataPoint[float64]) { p.Scale = 21 },
-		"a scale too coarse":  func(p *metricdata.ExponentialHistogramDataPoint[float64]) { p.Scale = -11 },
-		"an offset too high":  func(p *metricdata.ExponentialHistogramDataPoint[float64]) { p.PositiveBucket.Offset = math.MaxInt32 },
-		"an offset too low":   func(p *metricdata.ExponentialHistogramDataPoint[float64]) { p.PositiveBucket.Offset = math.MinInt32 },
-		"a wrong count":       func(p *metricdata.ExponentialHistogramDataPoint[float64]) { p.Count-- },
-		"a threshold of NaN":  func(p *metricdata.ExponentialHistogramDataPoint[float64]) { p.ZeroThreshold = math.NaN() },
-		"a negative zero":     func(p *metricdata.ExponentialHistogramDataPoint[float64]) { p.ZeroThreshold = -1 },
-		"a sum of no number":  func(p *metricdata.ExponentialHistogramDataPoint[float64]) { p.Sum = math.NaN() },
-		"a zero count beyond": func(p *metricdata.ExponentialHistogramDataPoint[float64]) { p.ZeroCount = math.MaxUint64 },
-	}
-	for name, spoil := range tests {
-		p := exponential(4, 1, 2, 3)
-		spoil(p)
-		var d Distribution
-		if err := LoadExponential(&d, p); err == nil {
-			t.Errorf("%s: no error", name)
-		}
-	}
-}

@@ -1,0 +1,137 @@
+package distribution
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+)
+
+// TestAdvanceIsSince, and leaves the state for the next time; or it leaves
+// everything as it was.
+func TestAdvanceIsSince(t *testing.T) {
+	rng := rand.New(rand.NewPCG(13, 14))
+	grids := [][]float64{{1, 2, 5, 10}, {1, 2, 5, 10}, {1, 2, 5, 10}, {1, 5, 10}, {}}
+	advanced := 0
+	for range 5000 {
+		past, news := draw(rng), draw(rng)
+		then, now := grids[rng.IntN(len(grids))], grids[rng.IntN(len(grids))]
+		all := append(slices.Clone(past), news...)
+		if rng.IntN(4) == 0 { // it began afresh
+			all = news
+		}
+		before, after := load(t, explicit(then, past...)), load(t, explicit(now, all...))
+		prev, d, want := load(t, explicit(then, past...)), load(t, explicit(now, all...)), load(t, explicit(now, all...))
+		ok := want.Since(load(t, explicit(then, past...)))
+		if got := d.Advance(prev); got != ok {
+			t.Fatalf("%v %v after %v %v: got %t, want %t", now, all, then, past, got, ok)
+		}
+		if !ok {
+			equal(t, d, after)
+			equal(t, prev, before)
+			continue
+		}
+		advanced++
+		equal(t, d, want)
+		equal(t, prev, after)
+	}
+	if advanced < 1000 {
+		t.Errorf("only %d of 5000 went on", advanced)
+	}
+	plain, other := &Distribution{Count: 1}, &Distribution{Count: 2}
+	if other.Advance(plain) || plain.Advance(load(t, explicit(nil))) || load(t, explicit(nil, 1)).Advance(plain) {
+		t.Error("without buckets there is nothing to advance by")
+	}
+}
+
+func equal(t *testing.T, got, want *Distribution) {
+	t.Helper()
+	gotLo, gotHi, gotOK := got.span()
+	wantLo, wantHi, wantOK := want.span()
+	if got.Count != want.Count || got.Sum != want.Sum || !slices.Equal(got.counts, want.counts) || !slices.Equal(got.bounds, want.bounds) ||
+		!close9(got.Lo, want.Lo) || !close9(got.Hi, want.Hi) || gotLo != wantLo || gotHi != wantHi || gotOK != wantOK {
+		t.Fatalf("got %+v, want %+v", got, want)
+	}
+}
+
+// TestSinceOfExponentialBucketsTellsRestarts, and leaves what it has as it is.
+func TestSinceOfExponentialBucketsTellsRestarts(t *testing.T) {
+	type point = metricdata.ExponentialHistogramDataPoint[float64]
+	for name, tt := range map[string]struct {
+		change func(p *point)
+		goesOn bool
+	}{
+		"nothing new":             {func(*point) {}, true},
+		"one more":                {func(p *point) { p.PositiveBucket.Counts[2]++; p.Count++ }, true},
+		"one more of zero":        {func(p *point) { p.ZeroCount++; p.Count++ }, true},
+		"fewer in all":            {func(p *point) { p.PositiveBucket.Counts[2]--; p.Count-- }, false},
+		"fewer in a bucket":       {func(p *point) { p.PositiveBucket.Counts[0]--; p.PositiveBucket.Counts[2]++ }, false},
+		"fewer in a negative one": {func(p *point) { p.NegativeBucket.Counts[0]--; p.PositiveBucket.Counts[2]++ }, false},
+		"fewer of zero":           {func(p *point) { p.ZeroCount--; p.PositiveBucket.Counts[2]++ }, false},
+		"a bucket gone":           {func(p *point) { p.PositiveBucket.Offset = 2; p.PositiveBucket.Counts = []uint64{0, 8} }, false},
+		"zero is another":         {func(p *point) { p.ZeroThreshold = 0.25 }, false},
+		"finer than it was":       {func(p *point) { p.Scale = 1 }, false},
+		"more, and another kind":  {nil, false},
+	} {
+		var d, before Distribution
+		if tt.change == nil {
+			d = *load(t, explicit([]float64{1}, make([]float64, 20)...))
+		} else {
+			p := signed()
+			tt.change(p)
+			d = *loadExponential(t, p)
+		}
+		before.Copy(&d)
+		if got := d.Since(loadExponential(t, signed())); got != tt.goesOn {
+			t.Errorf("%s: it goes on is %t", name, got)
+		} else if !got && (d.Count != before.Count || d.zeroCount != before.zeroCount || !slices.Equal(d.pos.counts, before.pos.counts) || !slices.Equal(d.neg.counts, before.neg.counts)) {
+			t.Errorf("%s: got %+v, want it as it was", name, d)
+		}
+	}
+}
+
+// TestExtremesOfAnInterval: what the cumulative ones and the buckets that grew
+// leave of it, for either kind of bucket.
+func TestExtremesOfAnInterval(t *testing.T) {
+	nan := math.NaN()
+	type state struct{ lo, hi float64 } // as recorded; not at all if it is NaN
+	for _, tt := range []struct {
+		name           string
+		before, now    state
+		news           float64
+		wantLo, wantHi float64
+	}{
+		{"within", state{0.5, 9}, state{0.5, 9}, 3, 2, 4},
+		{"a new maximum", state{0.5, 2}, state{0.5, 3}, 3, 2, 3},
+		{"a new minimum", state{5, 9}, state{3, 9}, 3, 3, 4},
+		{"both", state{nan, nan}, state{3, 3}, 3, 3, 3},
+		{"nothing recorded", state{nan, nan}, state{nan, nan}, 3, nan, nan},
+		{"no longer recorded", state{0.5, 9}, state{nan, nan}, 3, nan, nan},
+	} {
+		record := func(s state) (lo, hi metricdata.Extrema[float64]) {
+			if !math.IsNaN(s.lo) {
+				lo, hi = metricdata.NewExtrema(s.lo), metricdata.NewExtrema(s.hi)
+			}
+			return lo, hi
+		}
+		bounds := []float64{1, 2, 4, 8, 16}
+		past, all := explicit(bounds, 0.5, 9), explicit(bounds, 0.5, 9, tt.news)
+		past.Min, past.Max = record(tt.before)
+		all.Min, all.Max = record(tt.now)
+		d := load(t, all)
+		wide, wider := exponential(0, 0.5, 9), exponential(0, 0.5, 9, tt.news)
+		wide.Min, wide.Max = record(tt.before)
+		wider.Min, wider.Max = record(tt.now)
+		e := loadExponential(t, wider)
+		if !d.Since(load(t, past)) || !e.Since(loadExponential(t, wide)) {
+			t.Fatalf("%s: taken for a restart", tt.name)
+		}
+		for kind, got := range map[string]*Distribution{"explicit": d, "exponential": e} {
+			if !close9(got.Lo, tt.wantLo) || !close9(got.Hi, tt.wantHi) {
+				t.Errorf("%s, %s: got %v…%v, want %v…%v", tt.name, kind, got.Lo, got.Hi, tt.wantLo, tt.wantHi)
+			}
+		}
+	}
+}
