@@ -249,7 +249,7 @@ func TestReusedIsAsGoodAsNew(t *testing.T) {
 		d.StoreExplicit(&h)
 		return fmt.Sprintf("%v %+v %+v %v %v", d.Kind, e, h, d.Max(), d.Quantile(0.9))
 	}
-	for i := range 3000 {
+	for i := range 500 {
 		var fresh Distribution
 		var err error
 		switch rng.IntN(4) {
