@@ -26,8 +26,8 @@
 // the bad one: 0.2 is 20 % worse. It is there in intervals that were judged.
 //
 // The sums have the temporality that the exporter behind the Processor asks
-// for of a counter. They go to that exporter only: where other readers serve
-// exporters of another temporality, those do not get the metrics above.
+// for of a counter. Other readers, whose exporters want another temporality or
+// that cannot be given a Processor, get the same from [Processor.Producer].
 //
 // # What an evaluation means
 //

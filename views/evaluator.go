@@ -71,7 +71,6 @@ type transitionKey struct {
 type transitionCount struct {
 	attrs attribute.Set
 	total int64
-	sent  int64 // of total, by delta exports
 }
 
 func newEvaluator(baselines []Baseline, c *config) (*evaluator, error) {

@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/exporters/stdout/stdoutmetric"
 	"go.opentelemetry.io/otel/metric"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/otelperf/otelperf-go/views"
 )
@@ -117,4 +118,42 @@ func ExampleProcessor_SaveState() {
 	_, err = views.Watch(baselines, views.WithState(&state))
 	fmt.Println(err)
 	// Output: <nil>
+}
+
+// A reader of its own judges; another one, here one that is asked by hand as
+// the Prometheus exporter is by a scrape, gets what was found.
+func ExampleProcessor_Producer() {
+	depth := views.Baseline{Name: "queue_depth", Metric: "queue.depth", Statistic: views.Value, Target: 100}
+	proc, err := views.Watch([]views.Baseline{depth})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	judging := sdkmetric.NewPeriodicReader(proc)
+	scraped := sdkmetric.NewManualReader(sdkmetric.WithProducer(proc.Producer(metricdata.CumulativeTemporality)))
+	mp := sdkmetric.NewMeterProvider(sdkmetric.WithReader(judging), sdkmetric.WithReader(scraped))
+
+	queue, err := mp.Meter("shop").Int64Gauge("queue.depth")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	queue.Record(context.Background(), 180)
+	if err := mp.ForceFlush(context.Background()); err != nil { // judges
+		fmt.Println(err)
+	}
+	var rm metricdata.ResourceMetrics
+	if err := scraped.Collect(context.Background(), &rm); err != nil {
+		fmt.Println(err)
+	}
+	for _, sm := range rm.ScopeMetrics {
+		for _, m := range sm.Metrics {
+			fmt.Println(m.Name)
+		}
+	}
+	// Output:
+	// queue.depth
+	// otelperf.baseline.excess
+	// otelperf.alert.active
+	// otelperf.alert.transitions
 }

@@ -54,13 +54,14 @@ func NewProcessor(next sdkmetric.Exporter, baselines []Baseline, opts ...Option)
 	}
 	p := &Processor{next: next, notify: c.notify, handle: c.handle, clock: c.clock, eval: eval}
 	eval.handle = func(err error) { p.problems = append(p.problems, err) }
-	p.out.init(c.clock(), next.Temporality(sdkmetric.InstrumentKindCounter))
+	p.out.account = newAccount(c.clock(), next.Temporality(sdkmetric.InstrumentKindCounter))
 	return p, nil
 }
 
 // Watch returns a Processor that judges and exports nothing. It is for readers
 // that cannot be given an exporter, such as the Prometheus exporter: it runs
-// beside them, in a PeriodicReader of its own, on cumulative data.
+// beside them, in a PeriodicReader of its own, on cumulative data. What it finds
+// reaches them by [Processor.Producer].
 func Watch(baselines []Baseline, opts ...Option) (*Processor, error) {
 	return NewProcessor(&discard{}, baselines, opts...)
 }

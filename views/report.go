@@ -21,14 +21,26 @@ const (
 // scopeName is the instrumentation scope of the metrics about baselines.
 const scopeName = "github.com/otelperf/otelperf-go/views"
 
+// An account is what one reader was told of the counters.
+type account struct {
+	started  time.Time // when the counters were zero
+	previous time.Time // of the last report: where a delta begins
+	delta    bool
+
+	// As last reported by a delta:
+	transitions []int64 // in the order of the evaluator's tally
+	rejected    [len(rejectReasons)]int64
+	missed      int64
+}
+
+func reportScope() instrumentation.Scope {
+	return instrumentation.Scope{Name: scopeName, Version: version.Version, SchemaURL: semconv.SchemaURL}
+}
+
 // A report builds the metrics that go out with a collection. Its buffers are
 // reused, as the collection's are, and are good until the next one.
 type report struct {
-	started  time.Time
-	previous time.Time // of the last report: where a delta begins
-	delta    bool
-	sent     [len(rejectReasons)]int64 // rejected points, as last reported by a delta
-	sentMiss int64                     // missed intervals, as last reported by a delta
+	account account
 
 	rm          metricdata.ResourceMetrics
 	metrics     []metricdata.Metrics
@@ -42,15 +54,22 @@ type report struct {
 	excessData, activeData, transitionsData, rejectedData, missedData metricdata.Aggregation
 }
 
-func (o *report) init(now time.Time, t metricdata.Temporality) {
-	o.started = now
-	o.delta = t == metricdata.DeltaTemporality
+func newAccount(started time.Time, t metricdata.Temporality) account {
+	return account{started: started, delta: t == metricdata.DeltaTemporality}
 }
 
 // build returns rm with the metrics about e's baselines added in a scope of
 // their own. rm itself is not touched; if there is nothing to add it is
 // returned as it is.
 func (o *report) build(rm *metricdata.ResourceMetrics, e *evaluator) *metricdata.ResourceMetrics {
+	if o.collect(e); len(o.metrics) == 0 {
+		return rm
+	}
+	return o.attach(rm)
+}
+
+// collect fills o.metrics with what is to be told after e's newest evaluation.
+func (o *report) collect(e *evaluator) {
 	o.points(e)
 	o.metrics = o.metrics[:0]
 	if len(o.excess) > 0 {
@@ -93,11 +112,7 @@ func (o *report) build(rm *metricdata.ResourceMetrics, e *evaluator) *metricdata
 			Data:        o.sum(&o.missedData, o.missed),
 		})
 	}
-	o.previous = e.now
-	if len(o.metrics) == 0 {
-		return rm
-	}
-	return o.attach(rm)
+	o.account.previous = e.now
 }
 
 // gauge returns the points as an aggregation: the kept one if it has the very
@@ -112,7 +127,7 @@ func gauge[N int64 | float64](kept *metricdata.Aggregation, points []metricdata.
 func (o *report) sum(kept *metricdata.Aggregation, points []metricdata.DataPoint[int64]) metricdata.Aggregation {
 	if s, _ := (*kept).(metricdata.Sum[int64]); !same(s.DataPoints, points) {
 		t := metricdata.CumulativeTemporality
-		if o.delta {
+		if o.account.delta {
 			t = metricdata.DeltaTemporality
 		}
 		*kept = metricdata.Sum[int64]{DataPoints: points, Temporality: t, IsMonotonic: true}
@@ -143,41 +158,37 @@ func (o *report) points(e *evaluator) {
 			o.group(g, e.now)
 		}
 	}
-	start := o.started
-	if o.delta && !o.previous.IsZero() {
-		start = o.previous
+	a := &o.account
+	start := a.started
+	if a.delta && !a.previous.IsZero() {
+		start = a.previous
 	}
 	if start.After(e.now) { // clocks jump
 		start = e.now
 	}
-	for _, c := range e.tally {
-		v := c.total
-		if o.delta {
-			v, c.sent = c.total-c.sent, c.total
+	// news is what to tell of a counter; 0 if there is nothing to tell.
+	news := func(total int64, told *int64) int64 {
+		if !a.delta {
+			return total
 		}
+		v := total - *told
+		*told = total
+		return v
+	}
+	point := func(to *[]metricdata.DataPoint[int64], attrs attribute.Set, v int64) {
 		if v > 0 {
-			o.transitions = append(o.transitions, metricdata.DataPoint[int64]{
-				Attributes: c.attrs, StartTime: start, Time: e.now, Value: v,
-			})
+			*to = append(*to, metricdata.DataPoint[int64]{Attributes: attrs, StartTime: start, Time: e.now, Value: v})
 		}
 	}
-	if v := e.missed; v > o.sentMiss {
-		if o.delta {
-			v, o.sentMiss = v-o.sentMiss, v
+	for i, c := range e.tally {
+		if i == len(a.transitions) {
+			a.transitions = append(a.transitions, 0)
 		}
-		o.missed = append(o.missed, metricdata.DataPoint[int64]{
-			Attributes: *attribute.EmptySet(), StartTime: start, Time: e.now, Value: v,
-		})
+		point(&o.transitions, c.attrs, news(c.total, &a.transitions[i]))
 	}
+	point(&o.missed, *attribute.EmptySet(), news(e.missed, &a.missed))
 	for reason, v := range e.rejected {
-		if o.delta {
-			v, o.sent[reason] = v-o.sent[reason], v
-		}
-		if v > 0 {
-			o.rejected = append(o.rejected, metricdata.DataPoint[int64]{
-				Attributes: rejectAttributes[reason], StartTime: start, Time: e.now, Value: v,
-			})
-		}
+		point(&o.rejected, rejectAttributes[reason], news(v, &a.rejected[reason]))
 	}
 }
 
@@ -217,7 +228,7 @@ func add[N int64 | float64](points *[]metricdata.DataPoint[N], p metricdata.Data
 // A Processor before this one used the same scope: then they share it, metric
 // by metric, because a batch must not hold a scope or a metric twice.
 func (o *report) attach(rm *metricdata.ResourceMetrics) *metricdata.ResourceMetrics {
-	scope := instrumentation.Scope{Name: scopeName, Version: version.Version, SchemaURL: semconv.SchemaURL}
+	scope := reportScope()
 	o.rm.Resource = rm.Resource
 	o.rm.ScopeMetrics = append(o.rm.ScopeMetrics[:0], rm.ScopeMetrics...)
 	for i := range o.rm.ScopeMetrics {

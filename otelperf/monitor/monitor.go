@@ -309,28 +309,14 @@ func (m *Monitor) readers(ctx context.Context, cfg *config.Config, s *settings, 
 			break
 		}
 	}
+	// The judged one comes first, here and whenever all are flushed: then the
+	// others tell of the newest evaluation.
+	m.out[0], m.out[judged] = m.out[judged], m.out[0]
+	if err := m.judge(m.out[0], cfg, s, baselines, state); err != nil {
+		return nil, err
+	}
 	var readers []sdkmetric.Reader
 	for i, f := range m.out {
-		var e sdkmetric.Exporter = f
-		if i == judged {
-			options := []views.Option{
-				views.WithInterval(cfg.Monitoring.Interval),
-				views.WithNotify(m.notify),
-				views.WithErrorHandler(reporter(s, "otelperf: baselines")),
-			}
-			if len(state) > 0 {
-				options = append(options, views.WithState(bytes.NewReader(state)))
-			}
-			m.processor, err = views.NewProcessor(f, baselines, options...)
-			if err != nil {
-				return nil, fmt.Errorf("monitor: %w", err)
-			}
-			f.after = m.saw
-			e = m.processor
-			if m.past != nil {
-				e = history.Tap(m.processor, m.past)
-			}
-		}
 		var scheduling sdkmetric.Producer = runtime.NewProducer() // cumulative, always
 		if f.Temporality(sdkmetric.InstrumentKindHistogram) == metricdata.DeltaTemporality {
 			scheduling = process.NewDeltaProducer(scheduling)
@@ -349,10 +335,36 @@ func (m *Monitor) readers(ctx context.Context, cfg *config.Config, s *settings, 
 			}
 			options = append(options, sdkmetric.WithProducer(p))
 		}
+		var e sdkmetric.Exporter = f
+		switch {
+		case i > 0:
+			options = append(options, sdkmetric.WithProducer(m.processor.Producer(f.Temporality(sdkmetric.InstrumentKindCounter))))
+		case m.past != nil:
+			e = history.Tap(m.processor, m.past)
+		default:
+			e = m.processor
+		}
 		// Producers' scopes may be the SDK's too: a batch has each of them once.
 		readers = append(readers, sdkmetric.NewPeriodicReader(hotroad.Merging(e), options...))
 	}
 	return readers, nil
+}
+
+// judge puts the Processor in front of f.
+func (m *Monitor) judge(f *fanout, cfg *config.Config, s *settings, baselines []views.Baseline, state []byte) (err error) {
+	options := []views.Option{
+		views.WithInterval(cfg.Monitoring.Interval),
+		views.WithNotify(m.notify),
+		views.WithErrorHandler(reporter(s, "otelperf: baselines")),
+	}
+	if len(state) > 0 {
+		options = append(options, views.WithState(bytes.NewReader(state)))
+	}
+	if m.processor, err = views.NewProcessor(f, baselines, options...); err != nil {
+		return fmt.Errorf("monitor: %w", err)
+	}
+	f.after = m.saw
+	return nil
 }
 
 // add puts a queue to those of its kind.

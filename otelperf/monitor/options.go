@@ -116,10 +116,11 @@ func WithRules(r ...views.Rule) Option {
 }
 
 // WithExporter exports to e besides the exporters of the files and variables.
-// It gets a queue of its own, and is shut down with the Monitor. The metrics
-// about baselines go to the exporters of one temporality: to all that want only
-// cumulative data, or, where none does, to the first and those that want the
-// same as it. Calls add up.
+// It gets a queue of its own, and is shut down with the Monitor. What is judged is
+// the data of one temporality: cumulative if an exporter wants only that, else
+// what the first one wants. Exporters of another get the metrics about baselines
+// as the newest evaluation left them, which may be that of one interval before.
+// Calls add up.
 func WithExporter(e sdkmetric.Exporter) Option {
 	return optionFunc(func(s *settings) {
 		if e != nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	metricspb "go.opentelemetry.io/proto/otlp/metrics/v1"
 
 	"github.com/otelperf/otelperf-go/otelperf/monitor"
@@ -168,5 +169,21 @@ func TestExportersOfDifferentTemporality(t *testing.T) {
 	}
 	if s, _ := mon.Snapshot().Get("search_ms"); s.State != views.Firing || s.Count != 50 {
 		t.Errorf("judged %d calls, %v", s.Count, s.State)
+	}
+	// What was judged is told to both, once, and of the very flush it was found in.
+	var told, active []int64
+	b.each("otelperf.alert.transitions", func(m *metricspb.Metric) {
+		if m.GetSum().AggregationTemporality != metricspb.AggregationTemporality_AGGREGATION_TEMPORALITY_DELTA {
+			t.Error("the transitions are not delta")
+		}
+		told = append(told, m.GetSum().DataPoints[0].GetAsInt())
+	})
+	b.each("otelperf.alert.active", func(m *metricspb.Metric) { active = append(active, m.GetGauge().DataPoints[0].GetAsInt()) })
+	if fmt.Sprint(told, active) != "[1] [1 1]" {
+		t.Errorf("the delta backend was told of the transitions %v and of active alerts %v", told, active)
+	}
+	sum, ok := cumulative.last(t)["otelperf.alert.transitions"].(metricdata.Sum[int64])
+	if !ok || sum.Temporality != metricdata.CumulativeTemporality || sum.DataPoints[0].Value != 1 {
+		t.Errorf("the cumulative exporter was told %+v", sum)
 	}
 }
