@@ -23,28 +23,33 @@
 //
 // A batch that could not be sent, as no connection to the backend came about,
 // waits on and is tried again after one second, then two, up to thirty. So does
-// one that the backend refused: by 429, or by 503 with Retry-After, over HTTP
-// (see [Answers]), by a status with RetryInfo over gRPC. A backend that named a
+// one that the backend refused: by 429 or 503 over HTTP, by Unavailable or a
+// status with RetryInfo over gRPC (see [Answers]). A backend that named a
 // time, an hour ahead at most, hears nothing before it; ForceFlush returns an
 // error meanwhile. Only Shutdown does not wait: it tries once more, as there is
 // no later.
 //
-// Any other failed export is not repeated here, as nobody knows how far it got:
-// exporters repeat what is safe to repeat within the time that one call may
-// take. So it loses its deltas; of the rest the next export brings something
-// newer. Everything that is lost is counted, see [Stats] and
-// [Exporter.Register].
+// Any other failed export is not repeated here, as sending it again could count
+// it twice: it loses its deltas; of the rest the next export brings something
+// newer. An exporter of deltas must not repeat it either, however often OTLP
+// lets it. Everything that is lost is counted, see [Stats] and
+// [Exporter.Register]: as unanswered where the backend may have it, so that
+// for the deltas of any time
+//
+//	received ≤ recorded ≤ received + dropped
+//
+// and the doubt between the two is what was dropped as unanswered.
 //
 // # Metrics
 //
 //	otelperf.export.dropped  {data_point}  Int64ObservableCounter
 //
 // with otelperf.exporter.name and otelperf.drop.reason: queue_full, failed,
-// rejected, shutdown or unknown.
+// unanswered, rejected, shutdown or unknown.
 //
 // # Cardinality
 //
-// Five series for each exporter.
+// Six series for each exporter.
 //
 // # Panics and errors
 //

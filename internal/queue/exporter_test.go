@@ -345,7 +345,7 @@ func TestRegister(t *testing.T) {
 		}
 		want := map[string]int64{}
 		for _, name := range []string{"otlp", "stdout"} {
-			for _, reason := range []string{"queue_full", "failed", "rejected", "shutdown", "unknown"} {
+			for _, reason := range []string{"queue_full", "failed", "unanswered", "rejected", "shutdown", "unknown"} {
 				want[name+" "+reason] = 0
 			}
 		}
@@ -356,7 +356,7 @@ func TestRegister(t *testing.T) {
 		if err := registration.Unregister(); err != nil {
 			t.Error(err)
 		}
-		if got := collect(); len(got) != 5 {
+		if got := collect(); len(got) != 6 {
 			t.Errorf("after Unregister %v are left, want those of stdout", got)
 		}
 		_ = e.Shutdown(t.Context())

@@ -1,16 +1,10 @@
 package queue
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"net/http"
-	"strconv"
-	"sync"
 	"time"
 
-	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
-	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -40,8 +34,7 @@ func (r *RefusedError) Error() string {
 func (r *RefusedError) Unwrap() error { return r.Err }
 
 // refusal returns the refusal that err is, at now; nil if it is none. Over gRPC
-// it is a status with RetryInfo. Over HTTP the exporters keep to themselves
-// when the backend wants to hear of them again, which is what [Answers] is for.
+// it is a status with RetryInfo. What else there is [Answers] knows.
 func refusal(err error, now time.Time) *RefusedError {
 	var r *RefusedError
 	if errors.As(err, &r) {
@@ -64,79 +57,4 @@ func soonest(until, now time.Time) time.Time {
 		return limit
 	}
 	return until
-}
-
-// Answers is a RoundTripper for an exporter that sends one request at a time
-// over HTTP. It notes when the newest answer is a refusal: 429 Too Many
-// Requests, or 503 Service Unavailable with Retry-After. A 503 without it may
-// come from something on the way that lost the answer, so that nobody knows.
-type Answers struct {
-	next http.RoundTripper
-
-	mu      sync.Mutex
-	refused bool
-	until   time.Time
-}
-
-// NewAnswers returns an Answers that sends by next.
-func NewAnswers(next http.RoundTripper) *Answers { return &Answers{next: next} }
-
-// RoundTrip sends the request and looks at the answer's status and header.
-func (a *Answers) RoundTrip(request *http.Request) (*http.Response, error) {
-	a.note(false, time.Time{})
-	response, err := a.next.RoundTrip(request)
-	if err != nil {
-		return response, err
-	}
-	after := response.Header.Get("Retry-After")
-	switch response.StatusCode {
-	case http.StatusTooManyRequests:
-		a.note(true, retryAfter(after, time.Now()))
-	case http.StatusServiceUnavailable:
-		a.note(after != "", retryAfter(after, time.Now()))
-	}
-	return response, nil
-}
-
-func (a *Answers) note(refused bool, until time.Time) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.refused, a.until = refused, until
-}
-
-// retryAfter is the time that a Retry-After header names, in seconds from now
-// or as a date; zero if it names none.
-func retryAfter(header string, now time.Time) time.Time {
-	if seconds, err := strconv.ParseUint(header, 10, 63); err == nil {
-		return now.Add(time.Duration(min(seconds, uint64(longestHold/time.Second))) * time.Second)
-	}
-	date, err := http.ParseTime(header)
-	if err != nil {
-		return time.Time{}
-	}
-	return date
-}
-
-// Exporter returns e with refusals that a can tell as a *[RefusedError]. e has
-// to send by a.
-func (a *Answers) Exporter(e sdkmetric.Exporter) sdkmetric.Exporter {
-	return answered{Exporter: e, answers: a}
-}
-
-type answered struct {
-	sdkmetric.Exporter
-	answers *Answers
-}
-
-func (a answered) Export(ctx context.Context, rm *metricdata.ResourceMetrics) error {
-	err := a.Exporter.Export(ctx, rm)
-	if err == nil {
-		return nil
-	}
-	a.answers.mu.Lock()
-	defer a.answers.mu.Unlock()
-	if !a.answers.refused {
-		return err
-	}
-	return &RefusedError{Until: a.answers.until, Err: err}
 }

@@ -12,14 +12,15 @@ import (
 
 // The reasons for which data points are dropped.
 const (
-	ReasonFull     = "queue_full" // more waited than the options allow: the oldest batch went
-	ReasonFailed   = "failed"     // the next exporter returned an error; deltas, and the last export
-	ReasonRejected = "rejected"   // the backend took the rest, and refused these
-	ReasonShutdown = "shutdown"   // Shutdown's context ended before they were exported
-	ReasonUnknown  = "unknown"    // an aggregation of an unknown type; one is counted for each metric
+	ReasonFull       = "queue_full" // more waited than the options allow: the oldest batch went
+	ReasonFailed     = "failed"     // the next exporter returned an error; deltas, and the last export
+	ReasonUnanswered = "unanswered" // the same, but the backend may have them: see UnansweredError
+	ReasonRejected   = "rejected"   // the backend took the rest, and refused these
+	ReasonShutdown   = "shutdown"   // Shutdown's context ended before they were exported
+	ReasonUnknown    = "unknown"    // an aggregation of an unknown type; one is counted for each metric
 )
 
-var reasons = [...]string{ReasonFull, ReasonFailed, ReasonRejected, ReasonShutdown, ReasonUnknown}
+var reasons = [...]string{ReasonFull, ReasonFailed, ReasonUnanswered, ReasonRejected, ReasonShutdown, ReasonUnknown}
 
 var errUnknown = errors.New("a metric's aggregation is of an unknown type")
 

@@ -91,7 +91,7 @@ func (e *Exporter) export(b *batch) {
 		err := e.attempt(part)
 		if err != nil {
 			refused := refusal(err, time.Now())
-			if (refused != nil || unsent(err)) && e.postpone(b, done, err, refused) {
+			if !unanswered(err) && (refused != nil || unsent(err)) && e.postpone(b, done, err, refused) {
 				return
 			}
 		}
@@ -139,6 +139,9 @@ func (e *Exporter) account(b *batch, points, delta int, err error) {
 		lost, reason = points, ReasonShutdown
 	case e.closing != nil && len(e.waiting) == 0:
 		lost = points // nothing comes after it that would repeat the rest
+	}
+	if unanswered(err) {
+		reason = ReasonUnanswered
 	}
 	e.lose(reason, lost)
 	e.report.failed(1, uint64(lost), err)
@@ -196,8 +199,13 @@ func (e *Exporter) postpone(b *batch, done int, err error, refused *RefusedError
 }
 
 // unsent reports whether err says that no connection came about, so that
-// nothing of the request can have reached anybody. gRPC says it in words only.
+// nothing of the request can have reached anybody. gRPC says it in words only,
+// where [Answers] has not put it into a type.
 func unsent(err error) bool {
+	var u *UnsentError
+	if errors.As(err, &u) {
+		return true
+	}
 	var op *net.OpError
 	if errors.As(err, &op) {
 		return op.Op == "dial" || op.Op == "proxyconnect"

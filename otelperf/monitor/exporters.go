@@ -18,6 +18,7 @@ import (
 	"go.opentelemetry.io/otel/exporters/stdout/stdoutmetric"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 
 	"github.com/otelperf/otelperf-go/internal/config"
@@ -101,6 +102,11 @@ func newOTLP(ctx context.Context, o config.OTLP) (sdkmetric.Exporter, error) {
 		// The client below has it as well: here the exporter checks it.
 		opts = append(opts, otlpmetrichttp.WithTLSClientConfig(tlsConfig))
 	}
+	if o.Temporality != "cumulative" {
+		// The queue repeats what is safe to repeat; the exporter would also
+		// repeat what may have arrived.
+		opts = append(opts, otlpmetrichttp.WithRetry(otlpmetrichttp.RetryConfig{Enabled: false}))
+	}
 	answers := queue.NewAnswers(transport(tlsConfig))
 	opts = append(opts, otlpmetrichttp.WithHTTPClient(&http.Client{
 		Transport: answers, Timeout: cmp.Or(o.Timeout, queue.DefaultTimeout),
@@ -144,7 +150,16 @@ func newGRPC(ctx context.Context, o config.OTLP, tlsConfig *tls.Config) (sdkmetr
 	if tlsConfig != nil && !strings.HasPrefix(o.URL(), "http://") {
 		opts = append(opts, otlpmetricgrpc.WithTLSCredentials(credentials.NewTLS(tlsConfig)))
 	}
-	return otlpmetricgrpc.New(ctx, opts...)
+	if o.Temporality != "cumulative" {
+		opts = append(opts, otlpmetricgrpc.WithRetry(otlpmetricgrpc.RetryConfig{Enabled: false})) // as over HTTP
+	}
+	answers := queue.NewAnswers(nil)
+	opts = append(opts, otlpmetricgrpc.WithDialOption(grpc.WithStatsHandler(answers)))
+	e, err := otlpmetricgrpc.New(ctx, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return answers.Exporter(e), nil
 }
 
 // clientTLS reads PEM files; nil if there are none.
