@@ -76,14 +76,29 @@ func newStreet(t *testing.T, down bool) *street {
 	return s
 }
 
+// straightTo leads the network to another port of the Collector, past the front.
+func (s *street) straightTo(port int) {
+	s.network.Stop()
+	s.network.Upstream = fmt.Sprintf("127.0.0.1:%d", port)
+	if err := s.network.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 // toxic puts a toxic into the network, for both directions.
 func (s *street) toxic(kind, attributes string) {
-	for _, direction := range []string{"upstream", "downstream"} {
-		_, err := s.network.Toxics.AddToxicJson(strings.NewReader(fmt.Sprintf(`{"type":%q,"stream":%q,"name":%q,"attributes":%s}`,
-			kind, direction, kind+direction, attributes)))
-		if err != nil {
-			s.t.Fatal(err)
-		}
+	s.toxicOn("upstream", kind, attributes)
+	s.toxicOn("downstream", kind, attributes)
+}
+
+// toxicDown is toxic for what comes back.
+func (s *street) toxicDown(kind, attributes string) { s.toxicOn("downstream", kind, attributes) }
+
+func (s *street) toxicOn(direction, kind, attributes string) {
+	_, err := s.network.Toxics.AddToxicJson(strings.NewReader(fmt.Sprintf(`{"type":%q,"stream":%q,"name":%q,"attributes":%s}`,
+		kind, direction, kind+direction, attributes)))
+	if err != nil {
+		s.t.Fatal(err)
 	}
 }
 
