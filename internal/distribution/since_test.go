@@ -2,59 +2,11 @@ package distribution
 
 import (
 	"math"
-	"math/rand/v2"
 	"slices"
 	"testing"
 
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 )
-
-// TestAdvanceIsSince, and leaves the state for the next time; or it leaves
-// everything as it was.
-func TestAdvanceIsSince(t *testing.T) {
-	rng := rand.New(rand.NewPCG(13, 14))
-	grids := [][]float64{{1, 2, 5, 10}, {1, 2, 5, 10}, {1, 2, 5, 10}, {1, 5, 10}, {}}
-	advanced := 0
-	for range 5000 {
-		past, news := draw(rng), draw(rng)
-		then, now := grids[rng.IntN(len(grids))], grids[rng.IntN(len(grids))]
-		all := append(slices.Clone(past), news...)
-		if rng.IntN(4) == 0 { // it began afresh
-			all = news
-		}
-		before, after := load(t, explicit(then, past...)), load(t, explicit(now, all...))
-		prev, d, want := load(t, explicit(then, past...)), load(t, explicit(now, all...)), load(t, explicit(now, all...))
-		ok := want.Since(load(t, explicit(then, past...)))
-		if got := d.Advance(prev); got != ok {
-			t.Fatalf("%v %v after %v %v: got %t, want %t", now, all, then, past, got, ok)
-		}
-		if !ok {
-			equal(t, d, after)
-			equal(t, prev, before)
-			continue
-		}
-		advanced++
-		equal(t, d, want)
-		equal(t, prev, after)
-	}
-	if advanced < 1000 {
-		t.Errorf("only %d of 5000 went on", advanced)
-	}
-	plain, other := &Distribution{Count: 1}, &Distribution{Count: 2}
-	if other.Advance(plain) || plain.Advance(load(t, explicit(nil))) || load(t, explicit(nil, 1)).Advance(plain) {
-		t.Error("without buckets there is nothing to advance by")
-	}
-}
-
-func equal(t *testing.T, got, want *Distribution) {
-	t.Helper()
-	gotLo, gotHi, gotOK := got.span()
-	wantLo, wantHi, wantOK := want.span()
-	if got.Count != want.Count || got.Sum != want.Sum || !slices.Equal(got.counts, want.counts) || !slices.Equal(got.bounds, want.bounds) ||
-		!close9(got.Lo, want.Lo) || !close9(got.Hi, want.Hi) || gotLo != wantLo || gotHi != wantHi || gotOK != wantOK {
-		t.Fatalf("got %+v, want %+v", got, want)
-	}
-}
 
 // TestSinceOfExponentialBucketsTellsRestarts, and leaves what it has as it is.
 func TestSinceOfExponentialBucketsTellsRestarts(t *testing.T) {
