@@ -9,9 +9,12 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/otelperf/otelperf-go/middleware"
 )
@@ -204,5 +207,31 @@ func TestUpgradeThroughAProxy(t *testing.T) {
 	wantAttrs(t, m.only(), "http.response.status_code=", "error.type=")
 	if s := pm.samples("http.client.request.duration"); len(s) != 1 || s[0].n != 1 {
 		t.Error(s)
+	}
+}
+
+// TestFunctionsSeeTheHandlersRequest has a stream recorded while its handler runs:
+// the functions of the options see what the mux has put into the request, also
+// where the handler got a copy of it.
+func TestFunctionsSeeTheHandlersRequest(t *testing.T) {
+	for name, opts := range map[string][]middleware.Option{
+		"the request itself": nil,
+		"a copy":             {middleware.WithContextAttributes()},
+		"a counted body":     {middleware.WithBodySizes()},
+		"both":               {middleware.WithContextAttributes(), middleware.WithBodySizes()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newMeter(t)
+			h := m.server(append(opts,
+				middleware.WithRoute(func(r *http.Request) string { return "/of/" + r.PathValue("id") }),
+				middleware.WithAttributes(func(r *http.Request) []attribute.KeyValue {
+					return []attribute.KeyValue{attribute.String("id", r.PathValue("id"))}
+				}))...).Handler(muxOf("/{id}", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				middleware.Stream(w)
+				w.WriteHeader(http.StatusOK)
+				wantAttrs(t, m.only(), "http.route=/of/7", "id=7")
+			})))
+			h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/7", strings.NewReader("x")))
+		})
 	}
 }

@@ -84,7 +84,8 @@ type switchable struct {
 func (s switchable) Hijack() (net.Conn, *bufio.ReadWriter, error) { return nil, nil, *s.err }
 
 // TestHijackCountsOnce hijacks in vain, and more often than once, and after the
-// response was a stream already.
+// response was a stream already, also where a writer that hides its methods lies
+// between ours and the server's.
 func TestHijackCountsOnce(t *testing.T) {
 	for name, c := range map[string]struct {
 		header string
@@ -98,7 +99,7 @@ func TestHijackCountsOnce(t *testing.T) {
 		"and then in vain":  {"", []error{nil, http.ErrHijacked}, true, ""},
 		"an event stream":   {"text/event-stream", []error{nil, nil}, true, "200"},
 	} {
-		t.Run(name, func(t *testing.T) {
+		hijack := func(t *testing.T, wrap func(http.ResponseWriter) http.ResponseWriter) {
 			m := newMeter(t)
 			streams := func() int64 {
 				s := m.samples("otelperf.http.server.streams")
@@ -114,7 +115,7 @@ func TestHijackCountsOnce(t *testing.T) {
 					w.WriteHeader(http.StatusOK)
 				}
 				for _, err = range c.errs {
-					if _, _, got := w.(http.Hijacker).Hijack(); !errors.Is(got, err) {
+					if _, _, got := http.NewResponseController(w).Hijack(); !errors.Is(got, err) {
 						t.Errorf("got %v, want %v", got, err)
 					}
 				}
@@ -122,11 +123,17 @@ func TestHijackCountsOnce(t *testing.T) {
 					t.Errorf("%d streams, want one: %v", streams(), c.stream)
 				}
 			}))
-			h.ServeHTTP(switchable{discard{make(http.Header)}, &err}, httptest.NewRequest(http.MethodGet, "/", nil))
+			h.ServeHTTP(wrap(switchable{discard{make(http.Header)}, &err}), httptest.NewRequest(http.MethodGet, "/", nil))
 			if got := streams(); got != 0 {
 				t.Errorf("%d streams at the end", got)
 			}
 			wantAttrs(t, m.only(), "http.response.status_code="+c.status)
+		}
+		t.Run(name, func(t *testing.T) {
+			hijack(t, func(w http.ResponseWriter) http.ResponseWriter { return w })
+		})
+		t.Run(name+", hidden", func(t *testing.T) {
+			hijack(t, func(w http.ResponseWriter) http.ResponseWriter { return hiding{w} })
 		})
 	}
 }
