@@ -65,6 +65,49 @@ func TestResponseBesideAnError(t *testing.T) {
 	wantAttrs(t, m.call(), "error.type=_OTHER")
 }
 
+// TestOddRoundTrippers has what a base transport should not do pass through.
+func TestOddRoundTrippers(t *testing.T) {
+	m := newMeter(t)
+	if resp, err := get(t, m.transport(fixed{}), "http://example.com/"); resp != nil || err != nil {
+		t.Errorf("neither response nor error: got %v, %v", resp, err)
+	}
+	wantAttrs(t, m.call(), "error.type=_OTHER", "http.response.status_code=")
+
+	m = newMeter(t)
+	base := fixed{err: errors.New("no URL")}
+	if resp, err := m.transport(base).RoundTrip(&http.Request{}); resp != nil || !errors.Is(err, base.err) { //nolint:bodyclose // there is none
+		t.Errorf("no URL: got %v, %v", resp, err)
+	}
+	if s := m.samples("http.client.request.duration"); len(s) != 0 {
+		t.Errorf("no URL: counted %v", s)
+	}
+
+	m = newMeter(t)
+	redirected := httptest.NewRequest(http.MethodGet, "http://example.org/", nil)
+	base = fixed{resp: &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: redirected}}
+	resp, err := get(t, m.transport(base, middleware.WithPhases()), "http://example.com/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.Request != redirected {
+		t.Errorf("the response's request is %v, want the base transport's own", resp.Request.URL)
+	}
+
+	for status, want := range map[int]string{-1: "", 0: "", 1: "1", 999: "999", 1000: "", 1<<16 + 200: ""} {
+		m := newMeter(t)
+		resp, err := get(t, m.transport(answer(status, http.NoBody)), "http://example.com/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != status {
+			t.Errorf("status %d became %d", status, resp.StatusCode)
+		}
+		wantAttrs(t, m.call(), "http.response.status_code="+want)
+	}
+}
+
 // TestClientSeriesAreBounded has more statuses than there is room for.
 func TestClientSeriesAreBounded(t *testing.T) {
 	m := newMeter(t)

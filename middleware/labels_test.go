@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -248,18 +249,21 @@ func TestAttributesAreFoundAgain(t *testing.T) {
 	}
 }
 
-// TestAttributesOfManyGoroutines has each of nine goroutines add one attribute at
-// the same time, where there is room for eight.
+// TestAttributesOfManyGoroutines has eight goroutines add one attribute each at the
+// same time, and all of them another one, where there is room for eight. That one
+// comes first and often, so that they meet.
 func TestAttributesOfManyGoroutines(t *testing.T) {
 	m := newMeter(t)
-	const requests = 300
+	const requests = 100
+	shared := attribute.Bool("of.all", true)
 	h := m.server().Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		var wg sync.WaitGroup
 		start := make(chan struct{})
-		for i := range 9 {
+		for i := range 8 {
+			attrs := append(slices.Repeat([]attribute.KeyValue{shared}, 1000), attribute.Bool(fmt.Sprintf("of.%d", i), true))
 			wg.Go(func() {
 				<-start
-				middleware.AddAttributes(w, attribute.Bool(fmt.Sprintf("of.%d", i), true))
+				middleware.AddAttributes(w, attrs...)
 			})
 		}
 		close(start)
@@ -269,7 +273,7 @@ func TestAttributesOfManyGoroutines(t *testing.T) {
 		serve(h, "GET", "/")
 	}
 	for _, s := range m.samples("http.server.request.duration") {
-		if got := strings.Count(s.attrs, "of."); got != 8 {
+		if got := strings.Count(s.attrs, "of."); got != 8 || !strings.Contains(s.attrs, "of.all") {
 			t.Errorf("%d attributes, want 8: %s", got, s.attrs)
 		}
 	}

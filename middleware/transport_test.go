@@ -398,6 +398,15 @@ func TestClientFilterAndNoop(t *testing.T) {
 	if s := m.samples("http.client.request.duration"); len(s) != 0 {
 		t.Error(s)
 	}
+	some := m.transport(answer(204, http.NoBody), middleware.WithFilter(func(r *http.Request) bool { return r.URL.Path == "/kept" }))
+	for _, path := range []string{"/kept", "/healthz"} {
+		resp, err := get(t, some, "http://example.com"+path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+	}
+	wantAttrs(t, m.call(), "http.response.status_code=204")
 }
 
 func TestClientConcurrently(t *testing.T) {
