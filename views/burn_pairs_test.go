@@ -181,3 +181,45 @@ func TestBurnRateOfNoCalls(t *testing.T) {
 		t.Errorf("got %+v", s)
 	}
 }
+
+// TestBurnRateExactlyAtItsLevels is not over either.
+func TestBurnRateExactlyAtItsLevels(t *testing.T) {
+	b := burning()
+	b.Objective, b.ClearPercent = 0.5, 50
+	b.Burn = []views.BurnWindow{{Long: 10 * time.Minute, Short: time.Minute, Factor: 1}}
+	f := newMinutely(newJudge(t, b))
+	f.minutes(10, 50) // half of them may be bad
+	f.j.want()
+	f.minutes(1, 60)
+	f.j.wantStates(views.Firing)
+	f.minutes(1, 26)
+	f.j.want()
+	f.minutes(1, 25)
+	f.j.wantStates(views.Resolved)
+}
+
+// TestBurnRateOfTooFewMeasurementsResolvesNothing.
+func TestBurnRateOfTooFewMeasurementsResolvesNothing(t *testing.T) {
+	b := burning()
+	b.Burn[0].Long, b.MinCount = 10*time.Minute, 300
+	j, failed := newJudge(t, b), calls(search, attribute.String("error.type", "x"))
+	for range 4 {
+		j.tick(j.durations(opDuration, failed.add(100, 0.03)))
+	}
+	j.wantStates(views.Firing)
+	for range 30 {
+		j.tick(j.durations(opDuration, failed.add(1, 0.03)))
+	}
+	j.want()
+}
+
+// TestBurnRateOfEqualPairsIsThatOfTheFirst.
+func TestBurnRateOfEqualPairsIsThatOfTheFirst(t *testing.T) {
+	b := burning()
+	b.Burn = append(b.Burn, views.BurnWindow{Long: 2 * time.Hour, Short: 10 * time.Minute, Factor: 3})
+	f := newMinutely(newJudge(t, b))
+	f.minutes(3, 0)
+	if s := f.j.status(); s.Target != 10 || s.Value != 0 {
+		t.Errorf("got %+v", s)
+	}
+}
