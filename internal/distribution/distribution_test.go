@@ -71,9 +71,16 @@ func TestLoadExplicitRefusesNonsense(t *testing.T) {
 }
 
 func TestInfiniteBoundIsTheOverflowBucket(t *testing.T) {
-	d := load(t, explicit([]float64{1, math.Inf(1)}, 0.5, 5, 6))
-	if n, ok := d.Above(1); n != 2 || !ok {
-		t.Errorf("got %d above 1, want 2", n)
+	p := explicit([]float64{1, math.Inf(1)}, 0.5, 5, 6)
+	p.Min, p.Max = metricdata.Extrema[float64]{}, metricdata.Extrema[float64]{}
+	p.BucketCounts[2]++ // whatever that is
+	p.Count++
+	d := load(t, p)
+	if n, ok := d.Above(1); n != 3 || !ok {
+		t.Errorf("got %d above 1, want 3", n)
+	}
+	if q := d.Quantile(0.9); q != math.Nextafter(1, 2) || !slices.Equal(d.Bounds(), []float64{1}) {
+		t.Errorf("got %v with the bounds %v", q, d.Bounds())
 	}
 }
 

@@ -25,14 +25,16 @@ func TestLoadExponentialRefusesNonsense(t *testing.T) {
 	tests := map[string]func(p *metricdata.ExponentialHistogramDataPoint[float64]){
 		"a scale too fine":           func(p *metricdata.ExponentialHistogramDataPoint[float64]) { p.Scale = 21 },
 		"a negative bucket too high": func(p *metricdata.ExponentialHistogramDataPoint[float64]) { p.NegativeBucket.Offset = math.MaxInt32 },
-		"a scale too coarse":         func(p *metricdata.ExponentialHistogramDataPoint[float64]) { p.Scale = -11 },
-		"an offset too high":         func(p *metricdata.ExponentialHistogramDataPoint[float64]) { p.PositiveBucket.Offset = math.MaxInt32 },
-		"an offset too low":          func(p *metricdata.ExponentialHistogramDataPoint[float64]) { p.PositiveBucket.Offset = math.MinInt32 },
-		"a wrong count":              func(p *metricdata.ExponentialHistogramDataPoint[float64]) { p.Count-- },
-		"a threshold of NaN":         func(p *metricdata.ExponentialHistogramDataPoint[float64]) { p.ZeroThreshold = math.NaN() },
-		"a negative zero":            func(p *metricdata.ExponentialHistogramDataPoint[float64]) { p.ZeroThreshold = -1 },
-		"a sum of no number":         func(p *metricdata.ExponentialHistogramDataPoint[float64]) { p.Sum = math.NaN() },
-		"a zero count beyond":        func(p *metricdata.ExponentialHistogramDataPoint[float64]) { p.ZeroCount = math.MaxUint64 },
+		"a scale too coarse": func(p *metricdata.ExponentialHistogramDataPoint[float64]) {
+			p.Scale, p.PositiveBucket = -11, metricdata.ExponentialBucket{Counts: []uint64{3}}
+		},
+		"an offset too high":  func(p *metricdata.ExponentialHistogramDataPoint[float64]) { p.PositiveBucket.Offset = math.MaxInt32 },
+		"an offset too low":   func(p *metricdata.ExponentialHistogramDataPoint[float64]) { p.PositiveBucket.Offset = math.MinInt32 },
+		"a wrong count":       func(p *metricdata.ExponentialHistogramDataPoint[float64]) { p.Count-- },
+		"a threshold of NaN":  func(p *metricdata.ExponentialHistogramDataPoint[float64]) { p.ZeroThreshold = math.NaN() },
+		"a negative zero":     func(p *metricdata.ExponentialHistogramDataPoint[float64]) { p.ZeroThreshold = -1 },
+		"a sum of no number":  func(p *metricdata.ExponentialHistogramDataPoint[float64]) { p.Sum = math.NaN() },
+		"a zero count beyond": func(p *metricdata.ExponentialHistogramDataPoint[float64]) { p.ZeroCount = math.MaxUint64 },
 	}
 	for name, spoil := range tests {
 		p := exponential(4, 1, 2, 3)
