@@ -242,3 +242,20 @@ func TestOverflowOfNumbersMakesIncomplete(t *testing.T) {
 		t.Errorf("got %+v without an overflow series", s)
 	}
 }
+
+// TestMetricsWithoutPoints are none, judged or not.
+func TestMetricsWithoutPoints(t *testing.T) {
+	j := newJudge(t, recorded(100))
+	for _, name := range []string{"recorded", "other"} {
+		for _, data := range []metricdata.Aggregation{
+			metricdata.Gauge[int64]{}, metricdata.Gauge[float64]{}, metricdata.Sum[int64]{}, metricdata.Sum[float64]{},
+			metricdata.Histogram[int64]{}, metricdata.Histogram[float64]{}, metricdata.Summary{}, nil,
+			metricdata.ExponentialHistogram[int64]{}, metricdata.ExponentialHistogram[float64]{},
+		} {
+			j.tick(metricUnit(name, "s", data))
+		}
+	}
+	if s := j.status(); s.State != views.Silent || j.rejected() != "map[]" {
+		t.Errorf("got %+v, rejected %s", s, j.rejected())
+	}
+}

@@ -87,3 +87,29 @@ func TestExtremesOfAnInterval(t *testing.T) {
 		}
 	}
 }
+
+// TestSinceNeedsTheSameKind: what has other buckets, or none any more, began afresh.
+func TestSinceNeedsTheSameKind(t *testing.T) {
+	of := func(n uint64) map[string]*Distribution {
+		values := make([]float64, n)
+		var plain Distribution
+		if err := plain.LoadPlain(n, 0); err != nil {
+			t.Fatal(err)
+		}
+		return map[string]*Distribution{
+			"plain": &plain, "explicit": load(t, explicit(nil, values...)), "exponential": loadExponential(t, exponential(0, values...)),
+		}
+	}
+	for was := range of(0) {
+		for is := range of(0) {
+			for n, ok := range map[uint64]bool{2: false, 3: was == is, 5: was == is} {
+				before, now := of(3)[was], of(n)[is]
+				if got := now.Since(before); got != ok {
+					t.Errorf("%d, %s, after 3, %s: it goes on is %t", n, is, was, got)
+				} else if want := map[bool]uint64{true: n - 3, false: n}[ok]; now.Count != want {
+					t.Errorf("%d, %s, after 3, %s: got %d, want %d", n, is, was, now.Count, want)
+				}
+			}
+		}
+	}
+}
