@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 )
 
@@ -50,5 +51,26 @@ func TestNothingOfACollectionIsKept(t *testing.T) {
 	}
 	if e.evaluate(&metricdata.ResourceMetrics{}, at); e.collection != nil || e.resource != nil {
 		t.Errorf("got %v and %v", e.collection, e.resource)
+	}
+}
+
+// TestExemplarsOfSeriesThatAreNotHeld are not taken: those beyond the limit.
+func TestExemplarsOfSeriesThatAreNotHeld(t *testing.T) {
+	r := newRule(Baseline{Name: "b", Metric: "m", Statistic: P95, Target: 1})
+	r.metric = &metric{series: make(map[seriesKey]*series)}
+	c := exemplarSearch{group: newGroup(r, *attribute.EmptySet())}
+	attrs := attribute.NewSet(attribute.Int("id", 1))
+	of := attrs.Equivalent()
+	x := []metricdata.Exemplar[float64]{{Value: 1, TraceID: make([]byte, 16), SpanID: make([]byte, 8)}}
+	if got := search(c, nil, of, x); len(got) != 0 {
+		t.Errorf("got %v of a series that is not held", got)
+	}
+	r.metric.series[seriesKey{attrs: of}] = &series{}
+	if got := search(c, nil, of, x); len(got) != 0 {
+		t.Errorf("got %v of a series of another group", got)
+	}
+	r.metric.series[seriesKey{attrs: of}].groups = []*group{c.group}
+	if got := search(c, nil, of, x); len(got) != 1 {
+		t.Errorf("got %v, want one", got)
 	}
 }

@@ -259,3 +259,19 @@ func TestMetricsWithoutPoints(t *testing.T) {
 		t.Errorf("got %+v, rejected %s", s, j.rejected())
 	}
 }
+
+// TestPointsThatNobodyJudgesAreNotLookedAt: they cost a lookup, and whether they
+// make sense is not asked.
+func TestPointsThatNobodyJudgesAreNotLookedAt(t *testing.T) {
+	for _, data := range []metricdata.Aggregation{
+		metricdata.Histogram[float64]{DataPoints: []metricdata.HistogramDataPoint[float64]{{Sum: math.NaN()}}},
+		metricdata.ExponentialHistogram[int64]{DataPoints: []metricdata.ExponentialHistogramDataPoint[int64]{{Scale: 99}}},
+		metricdata.Summary{DataPoints: []metricdata.SummaryDataPoint{{Sum: math.NaN()}}},
+	} {
+		j := newJudge(t, latency())
+		j.tick(metricUnit(opDuration, "s", data))
+		if got := j.rejected(); got != "map[]" {
+			t.Errorf("%T: rejected %s", data, got)
+		}
+	}
+}
