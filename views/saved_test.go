@@ -222,6 +222,20 @@ func TestStateAsOldAsItMayBe(t *testing.T) {
 	}
 }
 
+// TestPastAsLongAsItMayBe is taken up.
+func TestPastAsLongAsItMayBe(t *testing.T) {
+	b := recorded(0)
+	b.Relative = 10_000
+	j := newJudge(t, b)
+	for range b.Relative {
+		j.tick(gauge("recorded", "s", 0.1))
+	}
+	j = j.restart(0, b)
+	j.wantErrors()
+	j.tick(gauge("recorded", "s", 0.2))
+	j.want("ALERT search_ms = 200.000 exceeds baseline 100.000 by 100.0%")
+}
+
 // TestOnlyWhatMattersIsSaved: no group that is well and has learnt nothing, and
 // none that could not be found again.
 func TestOnlyWhatMattersIsSaved(t *testing.T) {
@@ -287,8 +301,8 @@ func TestStormAfterARestart(t *testing.T) {
 	b := recorded(100)
 	b.Unit, b.By, b.MaxFiring, b.Remind = "", []attribute.Key{"id"}, 2, 10*time.Minute
 	j := newJudge(t, b)
-	j.tick(crowd(map[int]float64{1: 200, 2: 200}))
-	j.tick(crowd(map[int]float64{1: 200, 2: 200, 3: 300}))
+	j.tick(crowd(map[int]float64{1: 200, 2: 200, 3: 100, 4: 100, 5: 100}))
+	j.tick(crowd(map[int]float64{1: 200, 2: 200, 3: 100, 4: 100, 5: 300})) // the last one is the first of the storm
 	j.tick(crowd(map[int]float64{1: 200, 2: 200, 3: 300, 4: 300, 5: 300}))
 	j = j.restart(time.Minute, b)
 	j.wantErrors()
