@@ -102,7 +102,7 @@ func TestUnlessEndsOneBaselineOnly(t *testing.T) {
 	if st := j.status(search); st.Name != "stays" || st.Count != 100 || len(j.p.Status()) != 3 {
 		t.Errorf("got %+v", j.p.Status())
 	}
-	j.tick(j.durations(opDuration, s.add(50, 0.03), calls(second).add(50, 0.2)), j.updown(opActive, "1", num(0, hangs)))
+	j.tick(j.durations(opDuration, s.add(50, 0.03), calls(second).add(50, 0.2)), j.updown(opActive, "1", num(0, hangs), num(1, second)))
 	j.want(
 		"RESOLVED stays = 48.000 is back within baseline 100.000 after 4m0s otelperf.operation.name=search",
 		"ALERT stays = 200.000 exceeds baseline 100.000 by 100.0% otelperf.operation.name=second",

@@ -113,3 +113,44 @@ func TestSinceNeedsTheSameKind(t *testing.T) {
 		}
 	}
 }
+
+// TestSumOfDifferences: what several series gained in an interval adds up, and
+// so do such sums, whichever of the buckets each has.
+func TestSumOfDifferences(t *testing.T) {
+	rng := rand.New(rand.NewPCG(19, 20))
+	grids := [][]float64{{1, 2, 5, 10}, {1, 2, 5, 10}, {1, 5, 10}}
+	bare := func(bounds []float64, values []float64) *metricdata.HistogramDataPoint[float64] {
+		p := explicit(bounds, values...)
+		p.Min, p.Max = metricdata.Extrema[float64]{}, metricdata.Extrema[float64]{}
+		return p
+	}
+	for i := range 3000 {
+		grid := grids[rng.IntN(len(grids))]
+		var all []float64
+		var total Distribution
+		for range 2 {
+			var sum Distribution
+			for range 1 + rng.IntN(3) {
+				own := grids[rng.IntN(len(grids))]
+				if rng.IntN(2) == 0 {
+					own = grid
+				}
+				past, news := draw(rng), draw(rng)
+				d := load(t, bare(own, append(slices.Clone(past), news...)))
+				if !d.Since(load(t, bare(own, past))) {
+					t.Fatal("taken for a restart")
+				}
+				sum.Add(d)
+				all = append(all, news...)
+			}
+			total.Add(&sum)
+		}
+		if len(all) == 0 {
+			continue
+		}
+		want := load(t, bare(total.Bounds(), all))
+		if total.Count != want.Count || !slices.Equal(total.counts, want.counts) || total.Max() != want.Max() || !close9(total.Quantile(0.7), want.Quantile(0.7)) {
+			t.Fatalf("#%d: got %v %v of at most %v, want %v of at most %v", i, total.bounds, total.counts, total.Max(), want.counts, want.Max())
+		}
+	}
+}
