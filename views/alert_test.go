@@ -209,8 +209,10 @@ func TestStateText(t *testing.T) {
 	if err := s.UnmarshalText([]byte("nonsense")); err == nil {
 		t.Error("no error")
 	}
-	if views.State(99).String() != "State(99)" {
-		t.Error(views.State(99).String())
+	for s, want := range map[views.State]string{views.Incomplete + 1: "State(6)", 99: "State(99)"} {
+		if s.String() != want {
+			t.Errorf("got %s, want %s", s, want)
+		}
 	}
 }
 
