@@ -116,6 +116,8 @@ func TestLogFileClosesOffAPartialLine(t *testing.T) {
 		{"cut", line + line[:100], line},
 		{"cut early", line + "{", line},
 		{"only a part", line[:50], ""},
+		{"a part after an empty line", "\n" + line[:50], "\n"},
+		{"a part that begins as ours", line + `{"tim`, line},
 		{"only the line break is missing", line + string(whole), line + line},
 		{"not ours", "a text without an end", "a text without an end\n"},
 		{"not ours, JSON", "{\"level\":\"info\"", "{\"level\":\"info\"\n"},
@@ -264,6 +266,41 @@ func TestLogFileAges(t *testing.T) {
 			t.Errorf("kept too long: %q", got)
 		}
 		check(t, f.Close())
+	})
+}
+
+// Either limit of age is kept without the other, and a file is as old as its
+// first line.
+func TestLogFileOneAge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		path, kept := filepath.Join(dir, "alerts.log"), filepath.Join(dir, "kept.log")
+		f, err := notify.OpenLogFile(path, notify.WithRotation(notify.Rotation{MaxAge: time.Hour}))
+		check(t, err)
+		line, err := json.Marshal(at("a"))
+		check(t, err)
+		oneLine := int64(len(line)) * 3 / 2
+		g, err := notify.OpenLogFile(kept, notify.WithRotation(notify.Rotation{MaxBytes: oneLine, KeepAge: time.Hour}))
+		check(t, err)
+		check(t, g.Notify(background(), at("a")))
+		check(t, g.Notify(background(), at("b")))
+		pass(40 * time.Minute)
+		check(t, f.Notify(background(), at("first")))
+		pass(40 * time.Minute)
+		synctest.Wait()
+		if got := rotatedFiles(t, path); len(got) != 0 {
+			t.Errorf("rotated %q after 40 minutes of lines", got)
+		}
+		if got := rotatedFiles(t, kept); len(got) != 0 {
+			t.Errorf("kept %q for more than an hour", got)
+		}
+		pass(21 * time.Minute)
+		synctest.Wait()
+		if got := rotatedFiles(t, path); len(got) != 1 {
+			t.Errorf("rotated %q, want one file after an hour", got)
+		}
+		equal(t, names(t, kept), []string{"b"})
+		check(t, errors.Join(f.Close(), g.Close()))
 	})
 }
 

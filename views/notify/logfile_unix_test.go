@@ -52,6 +52,37 @@ func TestLogFileOnAFullDisk(t *testing.T) {
 	equal(t, names(t, path), []string{"a", "b"})
 }
 
+// An unfinished line of somebody else stays, and gets its end, though there is
+// no room for ours.
+func TestLogFileOnAFullDiskAfterOthers(t *testing.T) {
+	const text = "a text without an end"
+	if name, path := part(); name == "full" {
+		signal.Ignore(syscall.SIGXFSZ)
+		var limit syscall.Rlimit
+		check(t, syscall.Getrlimit(syscall.RLIMIT_FSIZE, &limit))
+		small := limit
+		setLimit(&small, int64(len(text)+10))
+		check(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &small))
+		f, err := notify.OpenLogFile(path)
+		check(t, err)
+		if err := f.Notify(background(), firing("a")); err == nil {
+			t.Error("no error, though the line does not fit")
+		}
+		check(t, f.Close())
+		return
+	}
+	path := filepath.Join(t.TempDir(), "alerts.log")
+	check(t, os.WriteFile(path, []byte(text), 0o600))
+	if out, err := child(t, "full", path).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	got, err := os.ReadFile(path)
+	check(t, err)
+	if string(got) != text+"\n" {
+		t.Errorf("got %q, want %q", got, text+"\n")
+	}
+}
+
 // fillDisk runs in a process of its own, as the limit is the process'.
 func fillDisk(t *testing.T, path string) {
 	signal.Ignore(syscall.SIGXFSZ) // by default it ends the process
@@ -188,6 +219,71 @@ func TestLogFileLockedByAnother(t *testing.T) {
 	equal(t, names(t, path), []string{"b"})
 }
 
+// Whoever waited for the lock and finds the file put aside goes to the new one.
+func TestLogFileRotatedWhileWaiting(t *testing.T) {
+	dir := t.TempDir()
+	path, aside := filepath.Join(dir, "alerts.log"), filepath.Join(dir, "aside.log")
+	f := openLog(t, path)
+	other, err := os.Open(path)
+	check(t, err)
+	check(t, syscall.Flock(int(other.Fd()), syscall.LOCK_EX))
+	ctx := &looked{Context: background(), at: make(chan struct{}, 1000)}
+	done := make(chan error, 1)
+	go func() { done <- f.Notify(ctx, firing("a")) }()
+	for range 3 { // it looks before it waits, and whenever it has waited a little
+		<-ctx.at
+	}
+	check(t, os.Rename(path, aside))
+	check(t, other.Close())
+	check(t, <-done)
+	equal(t, names(t, path), []string{"a"})
+	equal(t, names(t, aside), nil)
+	// The lock on the old file is not kept.
+	old, err := os.Open(aside)
+	check(t, err)
+	check(t, syscall.Flock(int(old.Fd()), syscall.LOCK_EX|syscall.LOCK_NB))
+	check(t, old.Close())
+}
+
+// looked is a context that tells of each look at it.
+type looked struct {
+	context.Context
+	at chan struct{}
+}
+
+func (l *looked) Err() error {
+	l.at <- struct{}{}
+	return l.Context.Err()
+}
+
+func (l *looked) Done() <-chan struct{} {
+	l.at <- struct{}{}
+	return l.Context.Done()
+}
+
+// No descriptor stays behind, however often the file is another.
+func TestLogFileDescriptors(t *testing.T) {
+	open := func() int {
+		fds, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Skip("no list of descriptors:", err)
+		}
+		return len(fds)
+	}
+	path := filepath.Join(t.TempDir(), "alerts.log")
+	f := openLog(t, path, notify.WithRotation(notify.Rotation{MaxBytes: 1}))
+	before := open()
+	for i := range 100 {
+		if i%2 == 0 {
+			check(t, os.Rename(path, path+".1"))
+		}
+		check(t, f.Notify(background(), firing("a")))
+	}
+	if after := open(); after > before+20 { // some of others that run beside
+		t.Errorf("%d descriptors became %d", before, after)
+	}
+}
+
 // A file that cannot be put aside grows on: an alert is worth more than a limit.
 func TestLogFileThatCannotRotate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -225,9 +321,41 @@ func TestOpenLogFileWithoutPermission(t *testing.T) {
 	}
 	dir := t.TempDir()
 	check(t, os.Chmod(dir, 0o500))
-	cmd := child(t, "user", filepath.Join(dir, "new", "alerts.log"))
+	unprivileged(t, child(t, "user", filepath.Join(dir, "new", "alerts.log")))
+}
+
+// A file that may be written and not be read is enough.
+func TestLogFileThatMayOnlyBeWritten(t *testing.T) {
+	if name, path := part(); name != "" {
+		f, err := notify.OpenLogFile(path)
+		check(t, err)
+		check(t, f.Notify(background(), firing("a")))
+		check(t, f.Notify(background(), firing("b")))
+		check(t, f.Close())
+		return
+	}
+	dir, err := os.MkdirTemp("", "notify-test-") // not below a directory of root's
+	check(t, err)
+	t.Cleanup(func() { check(t, os.RemoveAll(dir)) })
+	check(t, os.Chmod(dir, 0o755))
+	path := filepath.Join(dir, "alerts.log")
+	check(t, os.WriteFile(path, nil, 0o200))
 	if os.Geteuid() == 0 {
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+		check(t, os.Chown(path, nobody, nobody))
+	}
+	unprivileged(t, child(t, "user", path))
+	check(t, os.Chmod(path, 0o600))
+	equal(t, names(t, path), []string{"a", "b"})
+}
+
+// nobody is the user that tests run as if root runs them.
+const nobody = 65534
+
+// unprivileged runs cmd as a user who may not do everything.
+func unprivileged(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	if os.Geteuid() == 0 {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 		// The binary stands where only root may look.
 		bin := filepath.Join(os.TempDir(), fmt.Sprintf("notify-test-%d", os.Getpid()))
 		b, err := os.ReadFile(os.Args[0])

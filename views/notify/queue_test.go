@@ -44,6 +44,9 @@ func TestQueueCoalescesWhenFull(t *testing.T) {
 		d.Notify(firing("x"))
 		// Four wait. From here on each alert keeps its latest.
 		d.Notify(resolved("x"))
+		if s := d.Stats()[0]; s.Waiting != 2+1 { // y, x, and the one being sent
+			t.Errorf("%+v", s)
+		}
 		d.Notify(firing("z"))
 		close(gate)
 		check(t, d.Shutdown(background()))
@@ -106,6 +109,9 @@ func TestQueueReplacesReminders(t *testing.T) {
 		equal(t, r.list(), []string{"other firing", "x firing"})
 		if last.Load() != 9 {
 			t.Errorf("the reminder delivered is number %d, want the newest", last.Load())
+		}
+		if s := d.Stats()[0]; s.Dropped[notify.Coalesced] != 9 || len(s.Dropped) != 1 {
+			t.Errorf("%+v", s)
 		}
 	})
 }
