@@ -108,7 +108,7 @@ func newClient(c config.Client) (notify.ClientConfig, error) {
 }
 
 // newLogs makes the provider of log events. They go to the endpoint of the
-// metrics, in batches of their own.
+// metrics, one by one: it is the dispatcher that waits and tries again.
 func newLogs(ctx context.Context, cfg *config.Config, res *resource.Resource) (*sdklog.LoggerProvider, error) {
 	o := cfg.Export.OTLP
 	if o.URL() == "" && !o.EndpointFromEnv {
@@ -128,11 +128,11 @@ func newLogs(ctx context.Context, cfg *config.Config, res *resource.Resource) (*
 		return nil, err
 	}
 	return sdklog.NewLoggerProvider(
-		sdklog.WithResource(res), sdklog.WithProcessor(sdklog.NewBatchProcessor(e))), nil
+		sdklog.WithResource(res), sdklog.WithProcessor(notify.NewLogProcessor(e))), nil
 }
 
 func httpLogOptions(o config.OTLP, t *tls.Config) []otlploghttp.Option {
-	var opts []otlploghttp.Option
+	opts := []otlploghttp.Option{otlploghttp.WithRetry(otlploghttp.RetryConfig{})}
 	if u := o.URL(); u != "" {
 		if base, ok := strings.CutSuffix(u, "/v1/metrics"); ok {
 			u = base + "/v1/logs"
@@ -155,7 +155,7 @@ func httpLogOptions(o config.OTLP, t *tls.Config) []otlploghttp.Option {
 }
 
 func grpcLogOptions(o config.OTLP, t *tls.Config) []otlploggrpc.Option {
-	var opts []otlploggrpc.Option
+	opts := []otlploggrpc.Option{otlploggrpc.WithRetry(otlploggrpc.RetryConfig{})}
 	if u := o.URL(); u != "" {
 		opts = append(opts, otlploggrpc.WithEndpointURL(u))
 	}

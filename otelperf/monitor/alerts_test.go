@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -79,7 +80,7 @@ password = "hush"
 	if r.path != "/hook" || !strings.HasPrefix(r.auth, "Basic ") || text.Text != line {
 		t.Errorf("the webhook got %s %s %s", r.path, r.auth, r.body)
 	}
-	shutdown(t, mon) // log events go in batches; none may be lost
+	shutdown(t, mon) // none may be lost
 	found := false
 	for len(otlpRequests) > 0 {
 		r := <-otlpRequests
@@ -95,6 +96,43 @@ password = "hush"
 	}
 	if !found {
 		t.Error("no log event arrived at the OTLP endpoint")
+	}
+}
+
+// A log event that the backend did not take is sent again, by the same rules as
+// any other alert.
+func TestLogEventsOutliveAnOutage(t *testing.T) {
+	var refused atomic.Int32
+	arrived := make(chan string, 10)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		if r.URL.Path != "/v1/logs" {
+			return
+		}
+		if refused.Add(1) <= 2 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		var logs collectorpb.ExportLogsServiceRequest
+		if err := proto.Unmarshal(body, &logs); err != nil {
+			t.Error(err)
+			return
+		}
+		for _, r := range logs.ResourceLogs[0].ScopeLogs[0].LogRecords {
+			arrived <- r.Body.GetStringValue()
+		}
+	}))
+	t.Cleanup(s.Close)
+	mon := start(t, monitor.WithInterval(time.Hour), monitor.WithConfig("c", fmt.Appendf(nil,
+		"[baseline_targets]\nsearch_ms = 100\n[alerting]\nlog_events = true\n[export]\nexporters = [\"otlp\"]\nendpoint = %q\n", s.URL)))
+	record(t, mon, "search_ms", 150)
+	flush(t, mon)
+	if got, want := <-arrived, "ALERT search_ms = 150.000 exceeds baseline 100.000 by 50.0% otelperf.source=recorded"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	shutdown(t, mon)
+	if n := refused.Load(); n != 3 || len(arrived) != 0 {
+		t.Errorf("%d requests, and %d events more", n, len(arrived))
 	}
 }
 

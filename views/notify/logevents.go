@@ -3,6 +3,7 @@ package notify
 import (
 	"context"
 	"encoding/hex"
+	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -53,8 +54,9 @@ const EventName = "otelperf.alert"
 // provider's. A record belongs to the trace of the slowest sampled call, if
 // there is one.
 //
-// A nil lp is the global provider. Emitting cannot fail; whether the record
-// arrives is the provider's business.
+// A nil lp is the global provider. Emitting cannot fail, and whether the record
+// arrives is the provider's business, unless its processor is one of
+// [NewLogProcessor]: then an error of its exporter is the sink's.
 func LogEvents(lp log.LoggerProvider) Sink {
 	if lp == nil {
 		lp = otel.GetLoggerProvider()
@@ -77,7 +79,11 @@ func LogEvents(lp log.LoggerProvider) Sink {
 		r.SetSeverityText(a.Severity)
 		r.SetBody(attribute.StringValue(a.String()))
 		r.AddAttributes(eventAttributes(a)...)
-		logger.Emit(ctx, r)
+		o := new(fate)
+		logger.Emit(context.WithValue(ctx, fateKey{}, o), r)
+		if o.err != nil {
+			return fmt.Errorf("notify: log events: %w", o.err)
+		}
 		return nil
 	}
 }

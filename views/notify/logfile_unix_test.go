@@ -261,6 +261,26 @@ func (l *looked) Done() <-chan struct{} {
 	return l.Context.Done()
 }
 
+// What the zero Rotation stands for.
+func TestLogFileDefaultLimits(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "alerts.log")
+	f := openLog(t, path)
+	for range notify.DefaultKeepFiles + 2 {
+		check(t, os.WriteFile(path, []byte("\n"), 0o600))
+		check(t, os.Truncate(path, notify.DefaultMaxBytes-1)) // sparse
+		file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+		check(t, err)
+		_, err = file.WriteString("\n")
+		check(t, errors.Join(err, file.Close()))
+		check(t, f.Notify(background(), firing("a")))
+		equal(t, names(t, path), []string{"a"})
+	}
+	if got := rotatedFiles(t, path); len(got) != notify.DefaultKeepFiles {
+		t.Errorf("%d files are kept, want %d", len(got), notify.DefaultKeepFiles)
+	}
+}
+
 // No descriptor stays behind, however often the file is another.
 func TestLogFileDescriptors(t *testing.T) {
 	open := func() int {
