@@ -354,7 +354,7 @@ func TestLogFileThatMayOnlyBeWritten(t *testing.T) {
 		check(t, f.Close())
 		return
 	}
-	dir, err := os.MkdirTemp("", "notify-test-") // not below a directory of root's
+	dir, err := os.MkdirTemp("", "notify-test-") //nolint:usetesting // the directories of t.TempDir are for one user alone
 	check(t, err)
 	t.Cleanup(func() { check(t, os.RemoveAll(dir)) })
 	check(t, os.Chmod(dir, 0o755))
