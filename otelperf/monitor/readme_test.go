@@ -71,6 +71,11 @@ var load = map[string]func(*testing.T, *monitor.Monitor, int){
 		}
 		requests(t, mon, "pool.wait", 100, wait)
 	},
+	"import_s": func(t *testing.T, mon *monitor.Monitor, i int) {
+		if i < 5 {
+			requests(t, mon, "import.duration", 1, 40)
+		}
+	},
 	"api_budget": func(t *testing.T, mon *monitor.Monitor, _ int) {
 		requests(t, mon, "http.server.request.duration", 980, 0.01)
 		requests(t, mon, "http.server.request.duration", 20, 0.01, attribute.String("error.type", "500"))
