@@ -97,3 +97,19 @@ func TestHiddenFileRotates(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A file that somebody removed comes back with the next line, not before.
+func TestAgesMakeNoFile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "alerts.log")
+		f, err := notify.OpenLogFile(path, notify.WithRotation(notify.Rotation{KeepAge: time.Hour}))
+		check(t, err)
+		check(t, os.Remove(path))
+		pass(5 * time.Minute)
+		synctest.Wait()
+		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("the file is there: %v", err)
+		}
+		check(t, f.Close())
+	})
+}
