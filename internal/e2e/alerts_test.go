@@ -2,6 +2,8 @@ package e2e_test
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,7 +13,7 @@ import (
 
 // TestAlerts: two processes of one service raise the same alert. It arrives in
 // Alertmanager as one group of two alerts, and in the Collector as log events;
-// the one that recovers resolves its own alert only.
+// the one that recovers resolves its own alert only, as Alertmanager itself says.
 func TestAlerts(t *testing.T) {
 	t.Parallel()
 	am := lab.StartAlertmanager(t)
@@ -40,11 +42,12 @@ func TestAlerts(t *testing.T) {
 	want := func(ids ...string) {
 		t.Helper()
 		lab.Eventually(t, 30*time.Second, func() error {
-			one.record(30, 20*time.Millisecond)
-			if len(ids) == 2 {
-				two.record(30, 20*time.Millisecond)
-			} else {
-				two.record(30, time.Millisecond)
+			for id, s := range map[string]*service{"one": one, "two": two} {
+				if slices.Contains(ids, id) {
+					s.record(30, 20*time.Millisecond)
+				} else {
+					s.record(30, time.Millisecond)
+				}
 			}
 			got, err := states()
 			if err != nil {
@@ -61,8 +64,43 @@ func TestAlerts(t *testing.T) {
 			return nil
 		})
 	}
+	// said waits until Alertmanager has sent word of the group with this status
+	// and these alerts in it.
+	said := func(status string, states map[string]string) {
+		t.Helper()
+		lab.Eventually(t, 30*time.Second, func() error {
+			var got []string
+			for _, n := range am.Notifications() {
+				if n.GroupLabels["alertname"] != "search_ms" || n.GroupLabels["service_name"] != "e2e" {
+					t.Fatalf("a notification about the group %v", n.GroupLabels)
+				}
+				of := make(map[string]string)
+				for _, a := range n.Alerts {
+					of[a.Labels["service_instance_id"]] = a.Status
+				}
+				missing := maps.Clone(states)
+				maps.DeleteFunc(missing, func(id, state string) bool { return of[id] == state })
+				if n.Status == status && len(missing) == 0 {
+					return nil
+				}
+				got = append(got, fmt.Sprintf("%s: %v", n.Status, of))
+			}
+			return fmt.Errorf("Alertmanager said %q, want %s: %v", got, status, states)
+		})
+	}
 	want("one", "two")
+	said("firing", map[string]string{"one": "firing", "two": "firing"})
 	want("one")
+	said("firing", map[string]string{"one": "firing", "two": "resolved"})
+	for _, n := range am.Notifications() {
+		for _, a := range n.Alerts {
+			if a.Status == "resolved" && a.Labels["service_instance_id"] != "two" {
+				t.Errorf("the alert of %q is resolved, which goes on", a.Labels["service_instance_id"])
+			}
+		}
+	}
+	want()
+	said("resolved", map[string]string{"one": "resolved"})
 	lab.Eventually(t, 20*time.Second, func() error {
 		log := c.Alerts()
 		for _, text := range []string{"otelperf.alert", "ALERT search_ms", "RESOLVED search_ms"} {

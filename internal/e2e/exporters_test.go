@@ -50,7 +50,9 @@ func TestExporters(t *testing.T) {
 		{"plain", "", nil, false},
 		{"gzip", "compression = \"gzip\"\n", nil, false},
 		{"TLS with a private authority and a token", authority + bearer, secure, true},
+		{"TLS, a token and gzip", "compression = \"gzip\"\n" + authority + bearer, secure, true},
 		{"mutual TLS and a token", authority + certificate + bearer, mutual, true},
+		{"mutual TLS, a token and gzip", "compression = \"gzip\"\n" + authority + certificate + bearer, mutual, true},
 	}
 	for _, v := range variants {
 		t.Run(v.name, func(t *testing.T) {

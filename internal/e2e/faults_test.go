@@ -9,7 +9,6 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"runtime"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -200,10 +199,12 @@ func (f fault) run(t *testing.T) {
 		wantTotal(t, s.collector, recorded)
 	}
 
+	memory := startTwin(t, endpoint)
 	f.inject(s)
 	began := time.Now()
 	first, firstFree := judged.collections(), reference.collections()
 	record(25, 20*time.Millisecond) // enough to judge by, however few follow at once
+	settled := memory.after(20)
 	calls, floor := sideBySide(func() { record(1, 20*time.Millisecond) }, func() { free.record(1, 20*time.Millisecond) }, 2500*time.Millisecond)
 	last, lastFree := judged.collections(), reference.collections()
 	judged.check(t)
@@ -229,6 +230,8 @@ func (f fault) run(t *testing.T) {
 	case <-timer.C:
 		t.Error("nobody was told that the calls became slow")
 	}
+
+	memory.wantFlat(t, settled)
 
 	if f.heal == nil {
 		if err := svc.stop(3 * time.Second); err == nil {
@@ -266,34 +269,6 @@ func TestDeltaThroughOutage(t *testing.T) {
 	}
 	svc.record(5, time.Millisecond)
 	wantTotal(t, s.collector, recorded+5)
-}
-
-// TestMemoryThroughOutage: a backend that swallows everything makes no heap
-// grow, whatever the temporality. It runs by itself.
-func TestMemoryThroughOutage(t *testing.T) {
-	for _, temporality := range []string{"cumulative", "delta"} {
-		s := newStreet(t, false)
-		s.toxic("timeout", `{"timeout":0}`)
-		svc := startService(t, fmt.Sprintf("[monitoring]\ninterval_seconds = 0.1\n[export]\nexporters = [\"otlp\"]\nendpoint = %q\ntemporality = %q\ntimeout_seconds = 0.2\nqueue_size = 8\n",
-			"http://"+s.network.Listen, temporality))
-		heap := func() uint64 {
-			runtime.GC()
-			var m runtime.MemStats
-			runtime.ReadMemStats(&m)
-			return m.HeapAlloc
-		}
-		every(func() { svc.record(1, time.Millisecond) }, 2*time.Second)
-		before := heap()
-		every(func() { svc.record(1, time.Millisecond) }, 4*time.Second)
-		after := heap()
-		t.Logf("%s: the heap went from %d to %d KiB in 40 intervals", temporality, before>>10, after>>10)
-		if after > before+1<<20 {
-			t.Errorf("%s: the heap grew from %d to %d KiB", temporality, before>>10, after>>10)
-		}
-		if err := svc.stop(time.Second); err == nil {
-			t.Error("what could not be sent is no error of Shutdown")
-		}
-	}
 }
 
 // TestBackendDownBehindQueue: what the Collector accepted while Prometheus was

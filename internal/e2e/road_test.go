@@ -3,12 +3,14 @@ package e2e_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"math"
 	"net/http"
 	"net/url"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -312,7 +314,8 @@ func checkDashboard(t *testing.T, db *lab.Database) {
 	}
 }
 
-// TestKilled: kill -9 leaves whole lines in the demo's own files.
+// TestKilled: kill -9 leaves whole lines in the demo's own files: what it
+// exported, and the log of its alerts.
 func TestKilled(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -321,11 +324,14 @@ func TestKilled(t *testing.T) {
 	var l load
 	stop := make(chan struct{})
 	wg := l.drive(d.URL, 4, stop)
-	file := filepath.Join(dir, "metrics.jsonl")
+	file, log := filepath.Join(dir, "metrics.jsonl"), filepath.Join(dir, "alerts.log")
 	lab.Eventually(t, 30*time.Second, func() error {
 		points, err := lab.ReadPoints(file)
 		if err == nil && len(points) < 400 {
 			err = fmt.Errorf("%d points so far", len(points))
+		}
+		if data, _ := os.ReadFile(log); err == nil && len(data) == 0 {
+			err = errors.New("no alert so far")
 		}
 		return err
 	})
@@ -334,5 +340,19 @@ func TestKilled(t *testing.T) {
 	wg.Wait()
 	if _, err := lab.ReadPoints(file); err != nil {
 		t.Errorf("a line is not whole: %v", err)
+	}
+	data, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.SplitAfter(string(data), "\n")
+	if last := lines[len(lines)-1]; last != "" {
+		t.Errorf("the last line of the log does not end: %q", last)
+	}
+	for _, line := range lines[:len(lines)-1] {
+		var alert map[string]any
+		if err := json.Unmarshal([]byte(line), &alert); err != nil {
+			t.Errorf("a line of the log is not whole: %v: %q", err, line)
+		}
 	}
 }

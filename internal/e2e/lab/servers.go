@@ -6,11 +6,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -395,24 +399,56 @@ func (db *Database) Want(expr string, want float64) {
 	})
 }
 
-// An Alertmanager that sends nothing on.
+// An Alertmanager sends what it says to a webhook of the test's.
 type Alertmanager struct {
 	*Process
 	URL string
+
+	mu            sync.Mutex
+	notifications []Notification
+}
+
+// A Notification is what Alertmanager sends to a webhook about one group.
+type Notification struct {
+	Status      string // firing, or resolved once all of them are
+	GroupLabels map[string]string
+	Alerts      []struct {
+		Status string
+		Labels map[string]string
+	}
 }
 
 // StartAlertmanager runs an Alertmanager that groups by alertname and service.
 func StartAlertmanager(t testing.TB) *Alertmanager {
 	t.Helper()
+	am := &Alertmanager{}
+	webhook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var n Notification
+		if err := json.NewDecoder(r.Body).Decode(&n); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		am.mu.Lock()
+		defer am.mu.Unlock()
+		am.notifications = append(am.notifications, n)
+	}))
+	t.Cleanup(webhook.Close)
 	dir := t.TempDir()
-	file := Write(t, dir, "alertmanager.yml", "route:\n  receiver: none\n  group_by: [alertname, service_name]\n"+
-		"  group_wait: 1s\n  group_interval: 1s\nreceivers:\n  - name: none\n")
+	file := Write(t, dir, "alertmanager.yml", "route:\n  receiver: test\n  group_by: [alertname, service_name]\n"+
+		"  group_wait: 1s\n  group_interval: 1s\nreceivers:\n  - name: test\n    webhook_configs: [{url: \""+webhook.URL+"\", send_resolved: true}]\n")
 	port := Port(t)
-	am := &Alertmanager{URL: fmt.Sprintf("http://127.0.0.1:%d", port)}
+	am.URL = fmt.Sprintf("http://127.0.0.1:%d", port)
 	am.Process = Run(t, "alertmanager", dir, nil, "--config.file="+file, "--storage.path="+filepath.Join(dir, "data"),
 		"--web.listen-address=127.0.0.1:"+strconv.Itoa(port), "--cluster.listen-address=")
 	am.ready(am.URL + "/-/ready")
 	return am
+}
+
+// Notifications are all that it sent so far, in order.
+func (am *Alertmanager) Notifications() []Notification {
+	am.mu.Lock()
+	defer am.mu.Unlock()
+	return slices.Clone(am.notifications)
 }
 
 // An AlertGroup is one of Alertmanager's.
