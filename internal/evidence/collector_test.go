@@ -260,13 +260,13 @@ func TestMissingPieces(t *testing.T) {
 					s.Write = tt.source
 				}
 				c := start(t, dir, evidence.WithSource(s), evidence.WithProfiler(profiler{err: tt.profiler}),
-					evidence.WithMeterProvider(counts), evidence.WithErrorHandler(handler.handle))
+					evidence.WithMeterProvider(counts), evidence.WithErrorHandler(handler.Handle))
 				path := c.Reserve(firing("search_ms"))
 				pass(11 * time.Second)
 				if got := counts.read(t); !maps.Equal(got, tt.want) {
 					t.Errorf("counted %v, want %v", got, tt.want)
 				}
-				if errs := handler.all(); len(errs) != 1 || !strings.HasPrefix(errs[0].Error(), "monitor: evidence: "+path) {
+				if errs := handler.All(); len(errs) != 1 || !strings.HasPrefix(errs[0].Error(), "monitor: evidence: "+path) {
 					t.Errorf("told %q", errs)
 				}
 				x := readIndex(t, path)
@@ -305,7 +305,7 @@ func TestStopFinishes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		counts, handler := newCounted(), new(told)
 		c := start(t, dir, evidence.WithProfiler(profiler{}), evidence.WithMeterProvider(counts),
-			evidence.WithErrorHandler(handler.handle))
+			evidence.WithErrorHandler(handler.Handle))
 		path := c.Reserve(firing("search_ms"))
 		began := time.Now()
 		check(t, c.Stop(t.Context()))

@@ -46,7 +46,7 @@ func fillDisk(t *testing.T, dir string) {
 	ballast := filepath.Join(dir, "ballast")
 	counts, handler := newCounted(), new(told)
 	c := start(t, dir, evidence.WithProfiler(profiler{}), fill(200<<10), evidence.WithMeterProvider(counts),
-		evidence.WithErrorHandler(handler.handle), evidence.WithLimits(evidence.Limits{Burst: 10}))
+		evidence.WithErrorHandler(handler.Handle), evidence.WithLimits(evidence.Limits{Burst: 10}))
 	gather := func(name string) string {
 		t.Helper()
 		path := c.Reserve(firing(name))
@@ -86,7 +86,7 @@ func fillDisk(t *testing.T, dir string) {
 	if got := counts.read(t); got["folders"] != 2 || got["write_failed"] < 2 {
 		t.Errorf("on a full disk: counted %v", got)
 	}
-	if errs := handler.all(); len(errs) != 2 || !errors.Is(errs[0], syscall.ENOSPC) || !errors.Is(errs[1], syscall.ENOSPC) {
+	if errs := handler.All(); len(errs) != 2 || !errors.Is(errs[0], syscall.ENOSPC) || !errors.Is(errs[1], syscall.ENOSPC) {
 		t.Errorf("told %q", errs)
 	}
 	if x := readIndex(t, whole); x.State != "complete" {

@@ -101,13 +101,13 @@ func TestNowhereToWrite(t *testing.T) {
 	for _, dir := range []string{file, filepath.Join(file, "evidence")} {
 		synctest.Test(t, func(t *testing.T) {
 			counts, handler := newCounted(), new(told)
-			c := start(t, dir, evidence.WithMeterProvider(counts), evidence.WithErrorHandler(handler.handle))
+			c := start(t, dir, evidence.WithMeterProvider(counts), evidence.WithErrorHandler(handler.Handle))
 			path := c.Reserve(firing("search_ms"))
 			synctest.Wait()
 			if got, want := counts.read(t), map[string]int64{"write_failed": 1}; !maps.Equal(got, want) {
 				t.Errorf("counted %v, want %v", got, want)
 			}
-			if errs := handler.all(); len(errs) != 1 || !strings.HasPrefix(errs[0].Error(), "monitor: evidence: "+path+": ") {
+			if errs := handler.All(); len(errs) != 1 || !strings.HasPrefix(errs[0].Error(), "monitor: evidence: "+path+": ") {
 				t.Errorf("told %q", errs)
 			}
 			if c.Reserve(firing("next")) == "" {
@@ -126,12 +126,12 @@ func TestFolderExists(t *testing.T) {
 	check(t, os.Mkdir(theirs, 0o700))
 	synctest.Test(t, func(t *testing.T) {
 		handler := new(told)
-		c := start(t, dir, evidence.WithErrorHandler(handler.handle))
+		c := start(t, dir, evidence.WithErrorHandler(handler.Handle))
 		if got := c.Reserve(firing("search_ms")); got != theirs {
 			t.Errorf("reserved %q", got)
 		}
 		synctest.Wait()
-		if errs := handler.all(); len(errs) != 1 || !errors.Is(errs[0], fs.ErrExist) {
+		if errs := handler.All(); len(errs) != 1 || !errors.Is(errs[0], fs.ErrExist) {
 			t.Errorf("told %q", errs)
 		}
 		if got := names(t, theirs); len(got) != 0 {
@@ -158,13 +158,13 @@ func TestRemovedDirectory(t *testing.T) {
 				return os.RemoveAll(alerts[0].Evidence)
 			}
 			c := start(t, dir, evidence.WithProfiler(profiler{}), evidence.WithMeterProvider(counts),
-				evidence.WithErrorHandler(handler.handle), evidence.WithSource(evidence.Source{Name: "hook", Write: hook}))
+				evidence.WithErrorHandler(handler.Handle), evidence.WithSource(evidence.Source{Name: "hook", Write: hook}))
 			c.Reserve(firing("search_ms"))
 			pass(11 * time.Second)
 			if got := counts.read(t); got["write_failed"] == 0 {
 				t.Errorf("counted %v", got)
 			}
-			if errs := handler.all(); len(errs) != 1 {
+			if errs := handler.All(); len(errs) != 1 {
 				t.Errorf("told %q", errs)
 			}
 			next := c.Reserve(firing("next"))

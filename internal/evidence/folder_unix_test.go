@@ -6,7 +6,6 @@ import (
 	"errors"
 	"maps"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"syscall"
@@ -15,26 +14,24 @@ import (
 	"time"
 
 	"github.com/otelperf/otelperf-go/internal/evidence"
+	"github.com/otelperf/otelperf-go/internal/trial"
 )
 
 // Files that do not fit, by a limit on their size: they are missing, and those
 // that fit are there.
 func TestFilesThatDoNotFit(t *testing.T) {
 	if name, dir := part(); name == "limited" {
-		signal.Ignore(syscall.SIGXFSZ) // by default it ends the process
-		var limit syscall.Rlimit
-		check(t, syscall.Getrlimit(syscall.RLIMIT_FSIZE, &limit))
-		setLimit(&limit, 100<<10)
-		check(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit))
+		_, err := trial.LimitFiles(100 << 10)
+		check(t, err)
 		synctest.Test(t, func(t *testing.T) {
 			counts, handler := newCounted(), new(told)
-			c := start(t, dir, fill(200<<10), evidence.WithMeterProvider(counts), evidence.WithErrorHandler(handler.handle))
+			c := start(t, dir, fill(200<<10), evidence.WithMeterProvider(counts), evidence.WithErrorHandler(handler.Handle))
 			path := c.Reserve(firing("search_ms"))
 			pass(time.Second)
 			if got, want := counts.read(t), map[string]int64{"folders": 1, "write_failed": 1}; !maps.Equal(got, want) {
 				t.Errorf("counted %v, want %v", got, want)
 			}
-			if errs := handler.all(); len(errs) != 1 || !errors.Is(errs[0], syscall.EFBIG) {
+			if errs := handler.All(); len(errs) != 1 || !errors.Is(errs[0], syscall.EFBIG) {
 				t.Errorf("told %q", errs)
 			}
 			if got := names(t, path); slices.Contains(got, "series.json") || !slices.Contains(got, "goroutine.txt") {
@@ -57,13 +54,13 @@ func TestNoPermission(t *testing.T) {
 		}
 		synctest.Test(t, func(t *testing.T) {
 			counts, handler := newCounted(), new(told)
-			c := start(t, dir, evidence.WithMeterProvider(counts), evidence.WithErrorHandler(handler.handle))
+			c := start(t, dir, evidence.WithMeterProvider(counts), evidence.WithErrorHandler(handler.Handle))
 			c.Reserve(firing("search_ms"))
 			pass(time.Second)
 			if got := counts.read(t); len(got) != 1 || got["write_failed"]+got["no_room"] != 1 {
 				t.Errorf("counted %v", got)
 			}
-			if errs := handler.all(); len(errs) != 1 || !errors.Is(errs[0], os.ErrPermission) {
+			if errs := handler.All(); len(errs) != 1 || !errors.Is(errs[0], os.ErrPermission) {
 				t.Errorf("told %q", errs)
 			}
 		})

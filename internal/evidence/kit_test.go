@@ -6,9 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,15 +17,14 @@ import (
 
 	"github.com/otelperf/otelperf-go/internal/evidence"
 	"github.com/otelperf/otelperf-go/internal/profiling"
+	"github.com/otelperf/otelperf-go/internal/trial"
 	"github.com/otelperf/otelperf-go/views"
 )
 
-func check(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
+// What these tests share with others.
+type told = trial.Told
+
+var check, child, part = trial.Check, trial.Child, trial.Part
 
 // pass lets fake time go by, and what is due then happen.
 func pass(d time.Duration) {
@@ -76,24 +73,6 @@ func (c counted) read(t *testing.T) map[string]int64 {
 		}
 	}
 	return got
-}
-
-// A told is an error handler that keeps what it is told.
-type told struct {
-	mu   sync.Mutex
-	errs []error
-}
-
-func (h *told) handle(err error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.errs = append(h.errs, err)
-}
-
-func (h *told) all() []error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return append([]error(nil), h.errs...)
 }
 
 // A profiler takes ten seconds for a profile that says so.
@@ -175,19 +154,6 @@ func names(t *testing.T, dir string) []string {
 		all = append(all, e.Name())
 	}
 	return all
-}
-
-// child runs one test of this binary in another process, told by a variable to
-// play the other part.
-func child(t *testing.T, part, path string) *exec.Cmd {
-	t.Helper()
-	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
-	cmd.Env = append(os.Environ(), "EVIDENCE_TEST_PART="+part, "EVIDENCE_TEST_PATH="+path)
-	return cmd
-}
-
-func part() (name, path string) {
-	return os.Getenv("EVIDENCE_TEST_PART"), os.Getenv("EVIDENCE_TEST_PATH")
 }
 
 // A hung profiler has an answer only when it must.

@@ -239,12 +239,12 @@ func TestAUsersOwnProfile(t *testing.T) {
 	p := profilerFor(t, 100*time.Millisecond, profiling.WithErrorHandler(func(error) {}))
 	counts, handler, ready := newCounted(), new(told), make(chan struct{})
 	c := start(t, t.TempDir(), evidence.WithProfiler(whenReady{p, ready}), evidence.WithMeterProvider(counts),
-		evidence.WithErrorHandler(handler.handle))
+		evidence.WithErrorHandler(handler.Handle))
 	path := c.Reserve(firing("search_ms"))
 	<-ready
 	gathered(t, c)
 	pprof.StopCPUProfile()
-	if errs := handler.all(); len(errs) != 1 || !errors.Is(errs[0], profiling.ErrBusy) {
+	if errs := handler.All(); len(errs) != 1 || !errors.Is(errs[0], profiling.ErrBusy) {
 		t.Errorf("told %q", errs)
 	}
 	for _, f := range readIndex(t, path).Files {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -16,14 +15,13 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/otelperf/otelperf-go/internal/profiling"
+	"github.com/otelperf/otelperf-go/internal/trial"
 )
 
-func check(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
+// What these tests share with others.
+type told = trial.Told
+
+var check, child, part = trial.Check, trial.Child, trial.Part
 
 // A counted is a provider whose windows can be read.
 type counted struct {
@@ -54,24 +52,6 @@ func (c counted) windows(t *testing.T) map[string]int64 {
 		}
 	}
 	return got
-}
-
-// A told is an error handler that keeps what it is told.
-type told struct {
-	mu   sync.Mutex
-	errs []error
-}
-
-func (h *told) handle(err error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.errs = append(h.errs, err)
-}
-
-func (h *told) all() []error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return append([]error(nil), h.errs...)
 }
 
 // A fake takes profiles whose content is their number, and keeps when each
@@ -157,17 +137,4 @@ func older(t *testing.T, path string) []string {
 		}
 	}
 	return names
-}
-
-// child runs one test of this binary in another process, told by a variable to
-// play the other part.
-func child(t *testing.T, part, path string) *exec.Cmd {
-	t.Helper()
-	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
-	cmd.Env = append(os.Environ(), "PROFILING_TEST_PART="+part, "PROFILING_TEST_PATH="+path)
-	return cmd
-}
-
-func part() (name, path string) {
-	return os.Getenv("PROFILING_TEST_PART"), os.Getenv("PROFILING_TEST_PATH")
 }

@@ -86,7 +86,7 @@ func TestSomebodyElseProfiles(t *testing.T) {
 		f, counts, handler := newFake(), newCounted(), new(told)
 		f.setBusy(true)
 		p := start(t, f.option(), profiling.WithFile(path), profiling.WithMeterProvider(counts),
-			profiling.WithErrorHandler(handler.handle))
+			profiling.WithErrorHandler(handler.Handle))
 		synctest.Wait()
 		if _, err := p.Capture(t.Context()); !errors.Is(err, profiling.ErrBusy) {
 			t.Errorf("Capture: %v", err)
@@ -103,7 +103,7 @@ func TestSomebodyElseProfiles(t *testing.T) {
 		}
 		f.setBusy(true)
 		pass(11 * time.Minute)
-		errs := handler.all()
+		errs := handler.All()
 		if len(errs) != 2 || !strings.Contains(errs[1].Error(), "more like it in ") {
 			t.Errorf("told %q", errs)
 		}
@@ -258,7 +258,7 @@ func TestSampleRate(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f, handler, tried := newFake(), new(told), 0
-				p := start(t, f.option(), profiling.WithSampleRate(tt.wanted), profiling.WithErrorHandler(handler.handle),
+				p := start(t, f.option(), profiling.WithSampleRate(tt.wanted), profiling.WithErrorHandler(handler.Handle),
 					profiling.WithProbe(func(hz int) (int, error) {
 						tried++
 						if hz != tt.wanted {
@@ -279,7 +279,7 @@ func TestSampleRate(t *testing.T) {
 				if once := map[bool]int{true: 1}[tt.tried]; tried != once {
 					t.Errorf("tried %d times, want %d", tried, once)
 				}
-				errs := handler.all()
+				errs := handler.All()
 				if tt.saying == "" {
 					if len(errs) != 0 {
 						t.Errorf("told %q", errs)
@@ -302,7 +302,7 @@ func TestProbeWaitsItsTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, handler := newFake(), new(told)
 		somebodyElse := true
-		p := start(t, f.option(), profiling.WithSampleRate(500), profiling.WithErrorHandler(handler.handle),
+		p := start(t, f.option(), profiling.WithSampleRate(500), profiling.WithErrorHandler(handler.Handle),
 			profiling.WithProbe(func(int) (int, error) {
 				if somebodyElse {
 					return 0, profiling.ErrBusy

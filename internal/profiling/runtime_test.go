@@ -95,7 +95,7 @@ func TestAUsersOwnProfile(t *testing.T) {
 	for _, hz := range []int{0, 150} {
 		p := start(t, profiling.WithWindow(time.Hour), profiling.WithSampleRate(hz),
 			profiling.WithProbe(func(hz int) (int, error) { return hz, nil }),
-			profiling.WithErrorHandler(handler.handle))
+			profiling.WithErrorHandler(handler.Handle))
 		var users bytes.Buffer
 		check(t, pprof.StartCPUProfile(&users))
 		if _, err := p.Capture(t.Context()); !errors.Is(err, profiling.ErrBusy) {

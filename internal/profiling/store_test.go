@@ -140,7 +140,7 @@ func TestTroubleIsCountedAndPasses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		counts, handler := newCounted(), new(told)
 		start(t, newFake().option(), profiling.WithFile(path), profiling.WithMeterProvider(counts),
-			profiling.WithErrorHandler(handler.handle))
+			profiling.WithErrorHandler(handler.Handle))
 		pass(11 * time.Second)
 		check(t, os.RemoveAll(dir))
 		pass(20 * time.Second)
@@ -159,7 +159,7 @@ func TestTroubleIsCountedAndPasses(t *testing.T) {
 		if got := counts.windows(t)["write_failed"]; got != 2 {
 			t.Errorf("%d failures were counted, want 2", got)
 		}
-		if errs := handler.all(); len(errs) != 1 || !strings.HasPrefix(errs[0].Error(), "monitor: cpu profiling: ") {
+		if errs := handler.All(); len(errs) != 1 || !strings.HasPrefix(errs[0].Error(), "monitor: cpu profiling: ") {
 			t.Errorf("told %q", errs)
 		}
 		if got := older(t, path); len(got) != 0 {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"github.com/otelperf/otelperf-go/internal/profiling"
+	"github.com/otelperf/otelperf-go/internal/trial"
 )
 
 // A disk that is full, played by a limit on the size of files: the last whole
@@ -32,10 +32,9 @@ func TestFullDisk(t *testing.T) {
 
 // fillDisk runs in a process of its own, as the limit is the process'.
 func fillDisk(t *testing.T, path string) {
-	signal.Ignore(syscall.SIGXFSZ) // by default it ends the process
 	counts, handler := newCounted(), new(told)
 	p := start(t, blocks(), profiling.WithFile(path), profiling.WithWindow(time.Millisecond),
-		profiling.WithMeterProvider(counts), profiling.WithErrorHandler(handler.handle))
+		profiling.WithMeterProvider(counts), profiling.WithErrorHandler(handler.Handle))
 	window := func() {
 		t.Helper()
 		for range 2 { // the second begins when the first is written
@@ -48,11 +47,8 @@ func fillDisk(t *testing.T, path string) {
 	if !whole(before) {
 		t.Fatalf("the first file has %d bytes", len(before))
 	}
-	var limit syscall.Rlimit
-	check(t, syscall.Getrlimit(syscall.RLIMIT_FSIZE, &limit))
-	small := limit
-	setLimit(&small, block/2)
-	check(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &small))
+	restore, err := trial.LimitFiles(block / 2)
+	check(t, err)
 	window()
 	window()
 	if counts.windows(t)["write_failed"] == 0 {
@@ -66,10 +62,10 @@ func fillDisk(t *testing.T, path string) {
 			t.Errorf("%s was left", name)
 		}
 	}
-	if errs := handler.all(); len(errs) != 1 || !errors.Is(errs[0], syscall.EFBIG) {
+	if errs := handler.All(); len(errs) != 1 || !errors.Is(errs[0], syscall.EFBIG) {
 		t.Errorf("told %q", errs)
 	}
-	check(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit))
+	check(t, restore())
 	full := content(t, path)
 	window()
 	if got := content(t, path); !whole(got) || got == full {
@@ -115,7 +111,7 @@ func TestNoPermission(t *testing.T) {
 		}
 		counts, handler := newCounted(), new(told)
 		p := start(t, blocks(), profiling.WithFile(path), profiling.WithWindow(time.Millisecond),
-			profiling.WithMeterProvider(counts), profiling.WithErrorHandler(handler.handle))
+			profiling.WithMeterProvider(counts), profiling.WithErrorHandler(handler.Handle))
 		for range 3 {
 			_, err := p.Capture(t.Context())
 			check(t, err)
@@ -123,7 +119,7 @@ func TestNoPermission(t *testing.T) {
 		if got := counts.windows(t); got["write_failed"] == 0 || got["taken"] == 0 {
 			t.Errorf("counted %v", got)
 		}
-		if errs := handler.all(); len(errs) != 1 || !errors.Is(errs[0], os.ErrPermission) {
+		if errs := handler.All(); len(errs) != 1 || !errors.Is(errs[0], os.ErrPermission) {
 			t.Errorf("told %q", errs)
 		}
 		return

@@ -1,7 +1,0 @@
-//go:build freebsd || dragonfly
-
-package profiling_test
-
-import "syscall"
-
-func setLimit(l *syscall.Rlimit, n int64) { l.Cur = n }
