@@ -1,6 +1,6 @@
 // The page: fetches, keeps what is selected, and hands the rest out.
-import { clock, duration, group, value, percent, bytes, when } from "./format.js";
-import { baselines, timed } from "./tables.js";
+import { clock, duration, group, value, percent, bytes, when, whole } from "./format.js";
+import { baselines, names, timed } from "./tables.js";
 import { detail } from "./detail.js";
 import { runtime } from "./runtime.js";
 import { alerts } from "./alerts.js";
@@ -61,12 +61,13 @@ function show(o) {
   document.title = (o.baselines.some((b) => b.state === "firing") ? "▲ " : "") + at("service").textContent + " · otelperf";
   at("about").textContent = [
     s["service.version"], s["host.name"], s["process.pid"] && "pid " + s["process.pid"], s["process.runtime.version"],
-    "collected every " + duration(o.interval),
+    whole("collected every " + duration(o.interval)),
   ].filter(Boolean).join(" · ");
   // Beside the status and not in it: a screen reader would read each interval.
   at("newest").textContent = o.newest ? when(o.newest) : "";
   if (o.newest) at("newest").dateTime = new Date(o.newest).toISOString();
   verdict(o);
+  announce(o);
   const select = (id) => {
     state.selected = id;
     remember();
@@ -88,8 +89,23 @@ function show(o) {
     (o.loading ? " · reading back the file" : "") + (lost.length ? " · " + lost.join(", ") : "");
 }
 
-// verdict answers the first question in one sentence, and says it again only if
-// it changed, as screen readers read it aloud.
+// announce says aloud, to who hears the page, what has another state than before:
+// at first the verdict. Values change with each interval and are not read out.
+const known = new Map();
+function announce(o) {
+  const first = known.size === 0, changed = [];
+  for (const b of o.baselines) {
+    if (!first && known.get(b.id) !== b.state) {
+      changed.push(b.name + (Object.keys(b.group || {}).length ? " " + group(b.group) : "") + ": " + (names[b.state] || b.state) +
+        (b.state === "firing" && b.value !== null ? ", " + value(b.value, b.unit) : ""));
+    }
+    known.set(b.id, b.state);
+  }
+  if (first) at("said").textContent = at("verdict").textContent;
+  else if (changed.length) at("said").textContent = changed.slice(0, 5).join(". ") + (changed.length > 5 ? ". And " + (changed.length - 5) + " more." : ".");
+}
+
+// verdict answers the first question in one sentence.
 function verdict(o) {
   const bad = o.baselines.filter((b) => b.state === "firing"), soon = o.baselines.filter((b) => b.state === "pending");
   const judged = o.baselines.filter((b) => b.target !== null);

@@ -1,5 +1,5 @@
 // What is selected, at length.
-import { duration, element, group, times, value } from "./format.js";
+import { duration, element, group, times, value, whole } from "./format.js";
 import { heatmap, lines, remove } from "./charts.js";
 
 const words = { operation: "operation", route: "HTTP route", client: "calls to" };
@@ -24,7 +24,7 @@ export async function detail(state, get) {
   if (baseline) {
     name.textContent = baseline.name;
     about.textContent = [baseline.statistic + " of " + baseline.metric, group(baseline.group),
-      baseline.threshold === null ? "observed, not judged" : "alerts " + (baseline.direction === "lower" ? "below " : "above ") + value(baseline.threshold, baseline.unit)].filter(Boolean).join(" · ");
+      baseline.threshold === null ? "observed, not judged" : whole("alerts " + (baseline.direction === "lower" ? "below " : "above ") + value(baseline.threshold, baseline.unit))].filter(Boolean).join(" · ");
     if (judged) draw.push((panel) => values(panel, baseline, judged, span));
   } else {
     name.textContent = called.name;

@@ -87,6 +87,9 @@ export function group(g) {
   return Object.entries(g || {}).map(([k, v]) => k + "=" + v).join(" ");
 }
 
+// whole keeps a text on one line.
+export function whole(s) { return s.replaceAll(" ", "\u00a0"); }
+
 // times undoes the differences in which the server sends milliseconds, and
 // returns seconds, as uPlot wants them.
 export function times(deltas) {

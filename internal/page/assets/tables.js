@@ -1,8 +1,8 @@
 // The tables of baselines and of what is called.
-import { duration, element, group, percent, rate, times, value, when } from "./format.js";
+import { duration, element, group, percent, rate, times, value, when, whole } from "./format.js";
 import { later, remove, sparkline } from "./charts.js";
 
-const names = { ok: "OK", pending: "Pending", firing: "Alert", resolved: "Resolved", no_data: "No data", incomplete: "Incomplete" };
+export const names = { ok: "OK", pending: "Pending", firing: "Alert", resolved: "Resolved", no_data: "No data", incomplete: "Incomplete" };
 const signs = { ok: "✓", pending: "◔", firing: "▲", resolved: "✓", no_data: "–", incomplete: "?" };
 const order = { firing: 0, pending: 1, incomplete: 2, resolved: 3, ok: 4, no_data: 5 };
 
@@ -104,7 +104,7 @@ export function baselines(table, o, state, select) {
     text(excess, b.excess === null ? "–" : b.excess > 0 ? percent(b.excess) : "within");
     excess.classList.toggle("good", b.excess !== null && b.excess <= 0);
     const from = b.since ? Date.parse(b.since) : 0;
-    text(since, from ? when(from) + " (" + duration(o.now - from).replaceAll(" ", "\u00a0") + ")" : "–");
+    text(since, from ? when(from) + " (" + whole(duration(o.now - from)) + ")" : "–");
     since.classList.toggle("none", !from);
     since.title = from ? when(from) : "";
     text(tr.querySelector(".reason"), b.reason || "");
