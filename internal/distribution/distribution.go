@@ -240,8 +240,7 @@ func (d *Distribution) Since(prev *Distribution) bool {
 // as it was, and nothing is to be read from d.
 func Advance[N int64 | float64](d, prev *Distribution, p *metricdata.HistogramDataPoint[N]) bool {
 	n, sum := len(p.BucketCounts), float64(p.Sum)
-	if prev.Kind != Explicit || n != len(prev.counts) || p.Count < prev.Count ||
-		math.IsNaN(sum) || !slices.Equal(prev.bounds, p.Bounds) {
+	if prev.Kind != Explicit || n != len(prev.counts) || math.IsNaN(sum) || !slices.Equal(prev.bounds, p.Bounds) {
 		return false
 	}
 	d.Reset()
@@ -256,7 +255,6 @@ func Advance[N int64 | float64](d, prev *Distribution, p *metricdata.HistogramDa
 	count, lo, hi := d.Count, d.Lo, d.Hi
 	d.less(prev)
 	prev.Count, prev.Sum, prev.Lo, prev.Hi = count, sum, lo, hi
-	prev.low, prev.high = 0, n
 	return true
 }
 

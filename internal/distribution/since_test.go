@@ -2,6 +2,7 @@ package distribution
 
 import (
 	"math"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
