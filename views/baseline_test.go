@@ -181,7 +181,7 @@ func TestEveryUnit(t *testing.T) {
 		{views.Value, "By", "By B", 1}, {views.Value, "By", "KiB KiBy", 1.0 / 1024}, {views.Value, "By", "MiB MiBy", 1.0 / 1024 / 1024},
 		{views.Value, "By", "GiB GiBy", 1.0 / 1024 / 1024 / 1024},
 		{views.Rate, "By", "By/s", 1}, {views.Rate, "By", "KiB/s", 1.0 / 1024}, {views.Rate, "By", "MiB/s", 1.0 / 1024 / 1024},
-		{views.Value, "1", "1", 1}, {views.Value, "1", "%", 100}, {views.Rate, "s", "1/s", 1},
+		{views.Value, "1", "1", 1}, {views.Value, "1", "%", 100}, {views.Rate, "s", "1/s", 1}, {views.Rate, "By", "1/s", 1},
 	} {
 		for _, unit := range strings.Fields(tt.units) {
 			if got, err := (views.Baseline{Name: "b", Metric: "m", Statistic: tt.stat, Unit: unit}).Factor(tt.base); got != tt.want || err != nil {

@@ -77,7 +77,7 @@ func (e *evaluator) tell(r *rule) {
 	case st.covered == 0 && st.firing:
 		e.summarize(r, Resolved, at)
 		st.firing = false
-	case st.firing && remind && at.Sub(st.last) >= r.Remind-e.interval/jitter:
+	case remind && at.Sub(st.last) >= r.Remind-e.interval/jitter:
 		st.last = at
 		e.summarize(r, Firing, at)
 		e.alerts[len(e.alerts)-1].Reminder = true

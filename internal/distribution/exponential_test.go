@@ -128,3 +128,91 @@ func TestSumKeepsItsResolution(t *testing.T) {
 		}
 	}
 }
+
+// TestRangeOfBuckets: those that numbers can be in, and a little more.
+func TestRangeOfBuckets(t *testing.T) {
+	for _, tt := range []struct {
+		offset int32
+		n      int
+		ok     bool
+	}{{-1101, 1, true}, {-1102, 1, false}, {1100, 1, true}, {1101, 1, false}, {1000, 101, true}, {1000, 102, false}} {
+		p := exponential(0)
+		p.PositiveBucket = metricdata.ExponentialBucket{Offset: tt.offset, Counts: make([]uint64, tt.n)}
+		var d Distribution
+		if err := LoadExponential(&d, p); (err == nil) != tt.ok {
+			t.Errorf("%d buckets from %d on: %v", tt.n, tt.offset, err)
+		}
+	}
+}
+
+// TestEmptyBucketsAreNone: neither do they move zero, nor are they missed when
+// they are gone.
+func TestEmptyBucketsAreNone(t *testing.T) {
+	type run = metricdata.ExponentialBucket
+	of := func(neg, pos run, n uint64) *Distribution {
+		return loadExponential(t, &metricdata.ExponentialHistogramDataPoint[float64]{
+			Count: n, ZeroCount: 4, ZeroThreshold: 0.5, NegativeBucket: neg, PositiveBucket: pos,
+		})
+	}
+	if lo, hi := of(run{Counts: []uint64{0}}, run{Counts: []uint64{3}}, 7).zero(); lo != 0 || hi != 0.5 {
+		t.Errorf("got %v…%v about zero, want 0…0.5", lo, hi)
+	}
+	if lo, hi := of(run{Counts: []uint64{3}}, run{Counts: []uint64{0}}, 7).zero(); lo != -0.5 || hi != 0 {
+		t.Errorf("got %v…%v about zero, want -0.5…0", lo, hi)
+	}
+	now := of(run{}, run{Counts: []uint64{4}}, 8)
+	if !now.Since(of(run{Offset: 7, Counts: []uint64{0}}, run{Offset: -1, Counts: []uint64{0, 3, 0, 0}}, 7)) || now.Count != 1 || now.pos.counts[0] != 1 {
+		t.Errorf("got %+v, want one more", now)
+	}
+}
+
+// TestSumHasTheBucketsThatItNeeds, and keeps the resolution where there is
+// nothing to add on a side.
+func TestSumHasTheBucketsThatItNeeds(t *testing.T) {
+	at := func(offset int32, n int, negative bool) *Distribution {
+		p := &metricdata.ExponentialHistogramDataPoint[float64]{Scale: 8, Count: uint64(n)}
+		b := &p.PositiveBucket
+		if negative {
+			b = &p.NegativeBucket
+		}
+		*b = metricdata.ExponentialBucket{Offset: offset, Counts: make([]uint64, n)}
+		for i := range b.Counts {
+			b.Counts[i] = 1
+		}
+		return loadExponential(t, p)
+	}
+	for _, tt := range []struct {
+		a, b     *Distribution
+		pos, neg int
+	}{
+		{at(100, 1, false), at(100, 1, false), 1, 0},
+		{at(100, 3, false), at(101, 1, false), 3, 0},
+		{at(100, 3, false), at(98, 2, false), 5, 0},
+		{at(100, 3, false), at(102, 4, false), 6, 0},
+		{at(20_000, 1, false), at(20_000, 2, true), 1, 2},
+		{at(20_000, 2, true), at(0, 1, false), 1, 2},
+		{at(0, 1, false), at(20_000, 2, true), 1, 2},
+	} {
+		tt.a.Add(tt.b)
+		if len(tt.a.pos.counts) != tt.pos || len(tt.a.neg.counts) != tt.neg || tt.a.scale != 8 {
+			t.Errorf("got %+v and %+v at scale %d, want %d and %d buckets at 8", tt.a.pos, tt.a.neg, tt.a.scale, tt.pos, tt.neg)
+		}
+	}
+}
+
+// TestReusedSumHoldsNothingOld: where a sum grows into a buffer that it had, it
+// is empty.
+func TestReusedSumHoldsNothingOld(t *testing.T) {
+	rng := rand.New(rand.NewPCG(21, 22))
+	var used Distribution
+	for range 500 {
+		var fresh Distribution
+		used.Reset()
+		for range 3 {
+			o := loadExponential(t, exponential(int32(rng.IntN(6)), drawWide(rng)...))
+			used.Add(o)
+			fresh.Add(o)
+		}
+		same(t, "reused", &used, &fresh)
+	}
+}
