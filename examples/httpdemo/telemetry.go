@@ -59,14 +59,15 @@ type measurement struct {
 }
 
 // measure takes what was measured up to now, with a last judgement. That an
-// exporter failed leaves it whole.
+// exporter failed leaves it whole, and is for Shutdown to say, which tries once
+// more.
 func measure(ctx context.Context, mon *monitor.Monitor, total *sdkmetric.ManualReader) (measurement, error) {
 	var m measurement
-	flushed := mon.ForceFlush(ctx)
+	_ = mon.ForceFlush(ctx)
 	m.baselines = mon.Snapshot().Baselines
 	err := total.Collect(context.WithoutCancel(ctx), &m.collected) // flushing may have taken all the time
 	if errors.Is(err, sdkmetric.ErrReaderNotRegistered) {          // monitoring.enabled = false
 		err = nil
 	}
-	return m, errors.Join(flushed, err)
+	return m, err
 }

@@ -164,21 +164,27 @@ func (r *reporter) wait() {
 // dead exporter meets hundreds of the same.
 const maxErrors = 4
 
-// An errorList collects errors and forgets those in the middle.
+// An errorList collects errors, each text once, and forgets those in the middle.
 type errorList struct {
 	errs []error
 	more int
 }
 
 func (l *errorList) add(err error) {
-	switch {
-	case err == nil:
-	case len(l.errs) < maxErrors:
-		l.errs = append(l.errs, err)
-	default:
-		l.errs[maxErrors-1] = err
-		l.more++
+	if err == nil {
+		return
 	}
+	for _, e := range l.errs {
+		if e.Error() == err.Error() {
+			return
+		}
+	}
+	if len(l.errs) < maxErrors {
+		l.errs = append(l.errs, err)
+		return
+	}
+	l.errs[maxErrors-1] = err
+	l.more++
 }
 
 func (l *errorList) join() error {

@@ -3,6 +3,7 @@ package queue_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -142,9 +143,11 @@ func TestShutdownReturnsFailedExports(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		broken := errors.New("broken")
 		tokens, wait := gate()
+		n := 0
 		e := queue.New(&stub{export: func(ctx context.Context, rm *metricdata.ResourceMetrics) error {
 			_ = wait(ctx, rm)
-			return broken
+			n++
+			return fmt.Errorf("attempt %d: %w", n, broken)
 		}}, queue.WithErrorHandler(func(error) {}))
 		for i := range 100 {
 			give(t, e, delta("d", float64(i)), total("c", float64(i)))
@@ -158,6 +161,23 @@ func TestShutdownReturnsFailedExports(t *testing.T) {
 		// 100 deltas, and the last state: nothing comes after it.
 		if got := e.Stats().Dropped[queue.ReasonFailed]; got != 101 {
 			t.Errorf("%d points are counted as lost, want 101", got)
+		}
+	})
+}
+
+// A dead backend fails each waiting export in the same words: once is enough.
+func TestShutdownSaysItOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := queue.New(&stub{export: func(context.Context, *metricdata.ResourceMetrics) error {
+			return &queue.UnsentError{Err: errors.New("nobody is there")}
+		}}, queue.WithErrorHandler(func(error) {}))
+		for i := range 10 {
+			give(t, e, delta("d", float64(i)))
+		}
+		synctest.Wait()
+		const want = `monitor: exporter "exporter": nobody is there`
+		if err := e.Shutdown(t.Context()); err == nil || err.Error() != want {
+			t.Errorf("Shutdown = %v, want %s", err, want)
 		}
 	})
 }
