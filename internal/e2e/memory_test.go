@@ -36,9 +36,9 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// A twin is another service in the same fault, in a process of its own, so that
-// its memory can be told from the others'. It exports totals and deltas, with a
-// short interval and a short queue.
+// A twin is a service in a process of its own, so that its memory can be told
+// from the test's. It exports totals and deltas, with a short interval and a
+// short queue.
 type twin struct {
 	t      *testing.T
 	ask    io.Writer
@@ -211,30 +211,16 @@ func (c *counting) Export(context.Context, *metricdata.ResourceMetrics) error { 
 func (*counting) ForceFlush(context.Context) error                            { return nil }
 func (*counting) Shutdown(context.Context) error                              { return nil }
 
-// TestMemoryThroughOutage: a backend that swallows everything makes no heap
-// grow, whatever the temporality. It runs by itself.
-func TestMemoryThroughOutage(t *testing.T) {
-	for _, temporality := range []string{"cumulative", "delta"} {
-		s := newStreet(t, false)
-		s.toxic("timeout", `{"timeout":0}`)
-		svc := startService(t, fmt.Sprintf("[monitoring]\ninterval_seconds = 0.1\n[export]\nexporters = [\"otlp\"]\nendpoint = %q\ntemporality = %q\ntimeout_seconds = 0.2\nqueue_size = 8\n",
-			"http://"+s.network.Listen, temporality))
-		heap := func() uint64 {
-			runtime.GC()
-			var m runtime.MemStats
-			runtime.ReadMemStats(&m)
-			return m.HeapAlloc
-		}
-		every(func() { svc.record(1, time.Millisecond) }, 2*time.Second)
-		before := heap()
-		every(func() { svc.record(1, time.Millisecond) }, 4*time.Second)
-		after := heap()
-		t.Logf("%s: the heap went from %d to %d KiB in 40 intervals", temporality, before>>10, after>>10)
-		if after > before+1<<20 {
-			t.Errorf("%s: the heap grew from %d to %d KiB", temporality, before>>10, after>>10)
-		}
-		if err := svc.stop(time.Second); err == nil {
-			t.Error("what could not be sent is no error of Shutdown")
-		}
+// TestMemoryInFaults: no fault makes a service's memory grow. It runs before the
+// tests that are parallel, as it takes time from them.
+func TestMemoryInFaults(t *testing.T) {
+	for _, f := range faults {
+		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
+			s := newStreet(t, f.down)
+			tw := startTwin(t, f.endpointOf(s))
+			f.inject(s)
+			tw.wantFlat(t, tw.after(20))
+		})
 	}
 }
