@@ -271,29 +271,3 @@ func TestDeltaThroughOutage(t *testing.T) {
 	svc.record(5, time.Millisecond)
 	wantTotal(t, s.collector, recorded+5)
 }
-
-// TestBackendDownBehindQueue: what the Collector accepted while Prometheus was
-// not there arrives once it is, each sample at its own time.
-func TestBackendDownBehindQueue(t *testing.T) {
-	t.Parallel()
-	port := lab.Port(t)
-	c := lab.StartCollector(t, "OTELPERF_PROM_EXPORTERS=[otlp_http/prometheus]", fmt.Sprintf("OTELPERF_PROMETHEUS=http://127.0.0.1:%d", port))
-	svc := startService(t, export(c.Endpoint(), ""))
-	began := time.Now()
-	for range 8 {
-		svc.record(10, time.Millisecond)
-		_ = svc.ForceFlush(t.Context())
-	}
-	wantTotal(t, c, 80)
-	c.Kill() // the queue is on disk
-	c.Start()
-	svc.record(10, time.Millisecond)
-	wantTotal(t, c, 90)
-	outage := time.Since(began)
-	db := lab.StartPrometheusAt(t, port, "")
-	db.Want(`sum(otelperf_operation_duration_seconds_count)`, 90)
-	samples, err := db.Scalar(fmt.Sprintf(`max(count_over_time(otelperf_operation_duration_seconds_count[%ds]))`, int(outage.Seconds())+60))
-	if err != nil || samples < 8 {
-		t.Errorf("%v samples of the outage, %v: want at least one for each collection", samples, err)
-	}
-}

@@ -3,16 +3,13 @@ package e2e_test
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"math"
 	"net/http"
 	"net/url"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -124,7 +121,8 @@ func TestRoad(t *testing.T) {
 	scraped := lab.StartPrometheus(t, fmt.Sprintf("scrape_configs:\n  - job_name: collector\n    scrape_interval: 1s\n"+
 		"    honor_labels: true\n    static_configs: [{targets: [\"127.0.0.1:%d\"]}]\n", agent.Scrape))
 
-	toml := fmt.Sprintf("[monitoring]\ninterval_seconds = 1\n[baseline_targets]\nsearch_ms = 1000\nallocation_ms = 1000\n"+
+	// One alert fires at once, so that its metrics are there.
+	toml := fmt.Sprintf("[monitoring]\ninterval_seconds = 1\n[baseline_targets]\nsearch_ms = 0.001\nallocation_ms = 1000\n"+
 		"[resource]\nservice_name = \"shop\"\nservice_instance_id = \"one\"\n[export]\nexporters = [\"otlp\"]\nendpoint = %q\n", agent.Endpoint())
 	d := startDemo(t, toml)
 	var l load
@@ -159,6 +157,7 @@ func TestRoad(t *testing.T) {
 	}
 	metrics := newest(agent.Metrics())
 	checkMetrics(t, metrics)
+	checkOperations(t, metrics, l.answered)
 	for name, db := range map[string]*lab.Database{"Prometheus, pushed": pushed, "Prometheus, scraped": scraped, "VictoriaMetrics": victoria} {
 		checkDatabase(t, name, db, metrics)
 	}
@@ -184,16 +183,76 @@ func newest(points []lab.Point) []lab.Point {
 	return slices.Collect(maps.Values(last))
 }
 
-// checkMetrics: what must be there, with unit, kind and temporality.
+// checkOperations: what the service did, of which the clients know by the answers.
+func checkOperations(t *testing.T, points []lab.Point, answered map[[2]string]int) {
+	t.Helper()
+	for operation, request := range map[string][2]string{"search": {"/search", "200"}, "allocation": {"/documents", "201"}} {
+		got := uint64(0)
+		for _, p := range points {
+			if p.Name == "otelperf.operation.duration" && p.Of("otelperf.operation.name="+operation) {
+				got += p.Count
+			}
+		}
+		if want := answered[request]; want == 0 || got != uint64(want) {
+			t.Errorf("%d operations %s were measured, and %d answers to %v came of them", got, operation, want, request)
+		}
+	}
+}
+
+// A shape is what there is to know of a metric but its values.
+type shape struct {
+	unit, kind string
+	monotonic  bool
+	attributes string // the keys, in order
+}
+
+// The metrics of the demo, all of them.
+var ours = map[string]shape{
+	"http.server.request.duration":       {"s", "histogram", false, "http.request.method http.response.status_code http.route network.protocol.name network.protocol.version url.scheme"},
+	"http.server.active_requests":        {"{request}", "sum", false, "http.request.method url.scheme"},
+	"otelperf.http.server.streams":       {"{request}", "sum", false, "http.request.method url.scheme"},
+	"otelperf.operation.duration":        {"s", "histogram", false, "otelperf.operation.name"},
+	"otelperf.operation.active":          {"{operation}", "sum", false, "otelperf.operation.name"},
+	"otelperf.baseline.excess":           {"1", "gauge", false, "otelperf.baseline.name"},
+	"otelperf.alert.active":              {"{alert}", "gauge", false, "otelperf.baseline.name"},
+	"otelperf.alert.transitions":         {"{transition}", "sum", true, "otelperf.alert.state otelperf.baseline.name"},
+	"otelperf.export.dropped":            {"{data_point}", "sum", true, "otelperf.drop.reason otelperf.exporter.name"},
+	"otelperf.notify.dropped":            {"{alert}", "sum", true, "otelperf.drop.reason otelperf.sink.name"},
+	"otelperf.process.read.failures":     {"{failure}", "sum", true, ""},
+	"process.context_switches":           {"{context_switch}", "sum", true, "process.context_switch.type"},
+	"process.cpu.time":                   {"s", "sum", true, "cpu.mode"},
+	"process.cpu.utilization":            {"1", "gauge", false, "cpu.mode"},
+	"process.memory.usage":               {"By", "sum", false, ""},
+	"process.memory.virtual":             {"By", "sum", false, ""},
+	"process.paging.faults":              {"{fault}", "sum", true, "system.paging.fault.type"},
+	"process.thread.count":               {"{thread}", "sum", false, ""},
+	"process.unix.file_descriptor.count": {"{file_descriptor}", "sum", false, ""},
+	"process.unix.file_descriptor.limit": {"{file_descriptor}", "sum", false, ""},
+	"process.uptime":                     {"s", "gauge", false, ""},
+	"go.config.gogc":                     {"%", "sum", false, ""},
+	"go.cpu.time":                        {"s", "sum", true, "go.cpu.detailed_state go.cpu.state"},
+	"go.goroutine.count":                 {"{goroutine}", "sum", false, ""},
+	"go.memory.allocated":                {"By", "sum", true, ""},
+	"go.memory.allocations":              {"{allocation}", "sum", true, ""},
+	"go.memory.gc.cycles":                {"{gc_cycle}", "sum", true, ""},
+	"go.memory.gc.goal":                  {"By", "sum", false, ""},
+	"go.memory.gc.pause.duration":        {"s", "histogram", false, ""},
+	"go.memory.used":                     {"By", "sum", false, "go.memory.type"},
+	"go.processor.limit":                 {"{thread}", "sum", false, ""},
+	"go.schedule.duration":               {"s", "histogram", false, ""},
+}
+
+// checkMetrics: each metric with unit, kind, temporality, resource and the very
+// attributes, and no other metric.
 func checkMetrics(t *testing.T, points []lab.Point) {
 	t.Helper()
-	type shape struct {
-		unit, kind string
-		monotonic  bool
-	}
-	found := make(map[string]shape)
+	found := make(map[string]bool)
 	for _, p := range points {
-		found[p.Name] = shape{p.Unit, p.Kind, p.Monotonic}
+		found[p.Name] = true
+		want, ok := ours[p.Name]
+		if got := (shape{p.Unit, p.Kind, p.Monotonic, strings.Join(slices.Sorted(maps.Keys(p.Attributes)), " ")}); !ok || got != want {
+			t.Errorf("%s is %+v, want %+v", p.Name, got, want)
+		}
 		if p.Kind != "gauge" && p.Temporality != 2 {
 			t.Errorf("%s has temporality %d, want 2, cumulative", p.Name, p.Temporality)
 		}
@@ -204,45 +263,25 @@ func checkMetrics(t *testing.T, points []lab.Point) {
 			t.Errorf("%s is of the resource %v", p.Name, p.Resource)
 		}
 	}
-	for name, want := range map[string]shape{
-		"http.server.request.duration":       {"s", "histogram", false},
-		"http.server.active_requests":        {"{request}", "sum", false},
-		"otelperf.http.server.streams":       {"{request}", "sum", false},
-		"otelperf.operation.duration":        {"s", "histogram", false},
-		"otelperf.operation.active":          {"{operation}", "sum", false},
-		"otelperf.baseline.excess":           {"1", "gauge", false},
-		"otelperf.alert.active":              {"{alert}", "gauge", false},
-		"process.cpu.time":                   {"s", "sum", true},
-		"process.cpu.utilization":            {"1", "gauge", false},
-		"process.memory.usage":               {"By", "sum", false},
-		"process.memory.virtual":             {"By", "sum", false},
-		"process.thread.count":               {"{thread}", "sum", false},
-		"process.unix.file_descriptor.count": {"{file_descriptor}", "sum", false},
-		"process.uptime":                     {"s", "gauge", false},
-		"go.memory.used":                     {"By", "sum", false},
-		"go.memory.allocated":                {"By", "sum", true},
-		"go.goroutine.count":                 {"{goroutine}", "sum", false},
-		"go.schedule.duration":               {"s", "histogram", false},
-		"go.memory.gc.pause.duration":        {"s", "histogram", false},
-		"go.memory.gc.cycles":                {"{gc_cycle}", "sum", true},
-	} {
-		if got, ok := found[name]; !ok || got != want {
-			t.Errorf("%s is %+v, want %+v", name, got, want)
+	for name := range ours {
+		if !found[name] {
+			t.Errorf("%s is missing", name)
 		}
 	}
 }
 
-// checkDatabase: each metric of the file is in the database under the name that
-// the translation gives it, and adds up to the same.
+// checkDatabase: each point of the file is in the database under the name that
+// the translation gives it, with the same attributes and value.
 func checkDatabase(t *testing.T, name string, db *lab.Database, points []lab.Point) {
 	t.Helper()
 	namer := otlptranslator.NewMetricNamer("", otlptranslator.UnderscoreEscapingWithSuffixes)
-	sums := make(map[string]float64)
+	underscores := strings.NewReplacer(".", "_")
+	compared := make(map[string]bool)
 	for _, p := range points {
-		kind, value, suffix := otlptranslator.MetricTypeGauge, p.Value, ""
+		kind, values := otlptranslator.MetricTypeGauge, map[string]float64{"": p.Value}
 		switch {
 		case p.Kind == "histogram":
-			kind, value, suffix = otlptranslator.MetricTypeHistogram, float64(p.Count), "_count"
+			kind, values = otlptranslator.MetricTypeHistogram, map[string]float64{"_count": float64(p.Count), "_sum": p.Sum}
 		case p.Monotonic:
 			kind = otlptranslator.MetricTypeMonotonicCounter
 		case p.Kind == "sum":
@@ -252,19 +291,27 @@ func checkDatabase(t *testing.T, name string, db *lab.Database, points []lab.Poi
 		if err != nil {
 			t.Fatal(err)
 		}
-		sums[series+suffix] += value
+		var labels []string
+		for k, v := range p.Attributes {
+			labels = append(labels, fmt.Sprintf("%s=%q", underscores.Replace(k), v))
+		}
+		compared[p.Name] = true
+		for suffix, want := range values {
+			expr := series + suffix + "{" + strings.Join(labels, ",") + "}"
+			lab.Eventually(t, 20*time.Second, func() error {
+				got, err := db.Scalar(expr)
+				if err == nil && math.Abs(got-want) > 1e-9*math.Abs(want) {
+					err = fmt.Errorf("is %v, want %v", got, want)
+				}
+				if err != nil {
+					err = fmt.Errorf("%s: %s: %w", name, expr, err)
+				}
+				return err
+			})
+		}
 	}
-	if len(sums) < 25 {
-		t.Errorf("%s: only %d metrics were compared", name, len(sums))
-	}
-	for series, want := range sums {
-		lab.Eventually(t, 20*time.Second, func() error {
-			got, err := db.Scalar("sum(" + series + ")")
-			if err == nil && math.Abs(got-want) > 1e-9*math.Abs(want) {
-				err = fmt.Errorf("%s: %s adds up to %v, want %v", name, series, got, want)
-			}
-			return err
-		})
+	if len(compared) != len(ours) {
+		t.Errorf("%s: %d metrics were compared, want %d", name, len(compared), len(ours))
 	}
 }
 
@@ -311,48 +358,5 @@ func checkDashboard(t *testing.T, db *lab.Database) {
 	}
 	if queries < 30 {
 		t.Errorf("only %d queries were run", queries)
-	}
-}
-
-// TestKilled: kill -9 leaves whole lines in the demo's own files: what it
-// exported, and the log of its alerts.
-func TestKilled(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	d := startDemo(t, fmt.Sprintf("[monitoring]\ninterval_seconds = 0.2\n[baseline_targets]\nsearch_ms = 0.001\n[alerting]\nlog_file = \"alerts.log\"\n"+
-		"[output]\ndirectory = %q\n[export]\nexporters = [\"file\"]\nfile = \"metrics.jsonl\"\n", dir))
-	var l load
-	stop := make(chan struct{})
-	wg := l.drive(d.URL, 4, stop)
-	file, log := filepath.Join(dir, "metrics.jsonl"), filepath.Join(dir, "alerts.log")
-	lab.Eventually(t, 30*time.Second, func() error {
-		points, err := lab.ReadPoints(file)
-		if err == nil && len(points) < 400 {
-			err = fmt.Errorf("%d points so far", len(points))
-		}
-		if data, _ := os.ReadFile(log); err == nil && len(data) == 0 {
-			err = errors.New("no alert so far")
-		}
-		return err
-	})
-	d.Kill()
-	close(stop)
-	wg.Wait()
-	if _, err := lab.ReadPoints(file); err != nil {
-		t.Errorf("a line is not whole: %v", err)
-	}
-	data, err := os.ReadFile(log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := strings.SplitAfter(string(data), "\n")
-	if last := lines[len(lines)-1]; last != "" {
-		t.Errorf("the last line of the log does not end: %q", last)
-	}
-	for _, line := range lines[:len(lines)-1] {
-		var alert map[string]any
-		if err := json.Unmarshal([]byte(line), &alert); err != nil {
-			t.Errorf("a line of the log is not whole: %v: %q", err, line)
-		}
 	}
 }
