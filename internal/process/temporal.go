@@ -15,7 +15,8 @@ import (
 // cumulative histograms as the deltas since the last collection: a Producer's
 // data goes out as it is, whatever temporality the reader's exporter wants. The
 // first delta begins where the series does; a series that began afresh, or
-// whose counts fell, is given whole. Points without a measurement are left out.
+// whose counts fell, is given whole. No delta begins before the last one ended.
+// Points without a measurement are left out.
 // from must give one point without attributes for each metric, as the runtime's
 // schedule latency is. It returns no error, ever: one would be the reader's.
 func NewDeltaProducer(from sdkmetric.Producer) sdkmetric.Producer {
@@ -67,6 +68,9 @@ func (d *deltas) since(name string, points []metricdata.HistogramDataPoint[float
 				counts[i] -= n
 			}
 			p.BucketCounts, p.Count, p.Sum = counts, p.Count-last.Count, max(0, p.Sum-last.Sum)
+			p.StartTime = last.Time
+		}
+		if known && p.StartTime.Before(last.Time) { // began afresh since then, whatever its start says
 			p.StartTime = last.Time
 		}
 		if p.Count > 0 {

@@ -18,8 +18,8 @@ func (p produce) Produce(context.Context) ([]metricdata.ScopeMetrics, error) { r
 
 func TestDeltaProducerSubtracts(t *testing.T) {
 	start := time.Unix(1000, 0)
-	restart := start.Add(150 * time.Second)
 	at := func(n int) time.Time { return start.Add(time.Duration(n) * time.Minute) }
+	restart := at(5).Add(30 * time.Second)
 	steps := []struct {
 		name       string
 		start, end time.Time
@@ -34,7 +34,10 @@ func TestDeltaProducerSubtracts(t *testing.T) {
 		{"an error", start, at(4), nil, errors.New("no"), nil, start},
 		{"after it", start, at(5), []uint64{2, 5}, nil, []uint64{1, 0}, at(3)},
 		{"a new start", restart, at(6), []uint64{9, 9}, nil, []uint64{9, 9}, restart},
-		{"a count fell", restart, at(7), []uint64{20, 8}, nil, []uint64{20, 8}, restart},
+		{"a count fell", restart, at(7), []uint64{20, 8}, nil, []uint64{20, 8}, at(6)},
+		{"the sum of the counts fell", restart, at(8), []uint64{0, 0}, nil, nil, start},
+		{"afresh", restart, at(9), []uint64{3, 0}, nil, []uint64{3, 0}, at(8)},
+		{"a start in the past", start, at(10), []uint64{3, 1}, nil, []uint64{3, 1}, at(9)},
 	}
 	step := 0
 	p := process.NewDeltaProducer(produce(func() ([]metricdata.ScopeMetrics, error) {

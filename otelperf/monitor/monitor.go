@@ -317,7 +317,7 @@ func (m *Monitor) readers(ctx context.Context, cfg *config.Config, s *settings, 
 	}
 	var readers []sdkmetric.Reader
 	for i, f := range m.out {
-		var scheduling sdkmetric.Producer = runtime.NewProducer() // cumulative, always
+		scheduling := newScheduling()
 		if f.Temporality(sdkmetric.InstrumentKindHistogram) == metricdata.DeltaTemporality {
 			scheduling = process.NewDeltaProducer(scheduling)
 		}
@@ -365,6 +365,16 @@ func (m *Monitor) judge(f *fanout, cfg *config.Config, s *settings, baselines []
 	}
 	f.after = m.saw
 	return nil
+}
+
+// newScheduling returns contrib's producer of the schedule latency, cumulative
+// always. It is kept from caching what it read for 15 s, which would have shorter
+// intervals judged by old numbers; the one histogram that it reads is cheap.
+func newScheduling() sdkmetric.Producer {
+	if o, ok := runtime.WithMinimumReadMemStatsInterval(time.Nanosecond).(runtime.ProducerOption); ok {
+		return runtime.NewProducer(o)
+	}
+	return runtime.NewProducer()
 }
 
 // add puts a queue to those of its kind.
