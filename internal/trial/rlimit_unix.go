@@ -4,4 +4,4 @@ package trial
 
 import "syscall"
 
-func set(l *syscall.Rlimit, n int64) { l.Cur = uint64(n) } //nolint:gosec // not negative
+func set(l *syscall.Rlimit, n int64) { l.Cur = uint64(n) }
