@@ -216,3 +216,23 @@ func TestReusedSumHoldsNothingOld(t *testing.T) {
 		same(t, "reused", &used, &fresh)
 	}
 }
+
+// TestSpanOfEitherSign: the outer bounds of what holds anything.
+func TestSpanOfEitherSign(t *testing.T) {
+	for _, tt := range []struct {
+		neg, pos bool
+		zero     uint64
+		lo, hi   float64
+		ok       bool
+	}{
+		{true, true, 4, -8, 16, true}, {true, false, 0, -8, -1, true}, {false, true, 0, 2, 16, true},
+		{false, false, 4, -0.5, 0.5, true}, {false, false, 0, math.Inf(-1), math.Inf(1), false},
+	} {
+		p := sided(tt.neg, tt.pos)
+		p.Count -= p.ZeroCount - tt.zero
+		p.ZeroCount = tt.zero
+		if lo, hi, ok := loadExponential(t, p).span(); lo != tt.lo || hi != tt.hi || ok != tt.ok {
+			t.Errorf("%+v: got %v…%v, %t", tt, lo, hi, ok)
+		}
+	}
+}
