@@ -111,12 +111,14 @@ func TestWebhookTemplate(t *testing.T) {
 	}
 	// A number that does not exist stays valid JSON.
 	w := webhook(t, notify.WebhookConfig{URL: s.URL, Body: `{"v": {{json .Value}}}`})
-	a := firing("search_ms")
-	a.Value = math.NaN()
-	check(t, w.Notify(background(), a))
-	requests := s.got()
-	if got := string(requests[len(requests)-1].body); got != `{"v": null}` {
-		t.Errorf("got %q", got)
+	for _, none := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+		a := firing("search_ms")
+		a.Value = none
+		check(t, w.Notify(background(), a))
+		requests := s.got()
+		if got := string(requests[len(requests)-1].body); got != `{"v": null}` {
+			t.Errorf("%v: got %q", none, got)
+		}
 	}
 }
 
@@ -138,6 +140,7 @@ func TestNewWebhookValidates(t *testing.T) {
 		{"field", notify.WebhookConfig{URL: ok, Body: "{{.Nonesuch}}"}, "can't evaluate field Nonesuch"},
 		{"function", notify.WebhookConfig{URL: ok, Body: "{{shout .}}"}, `"shout" not defined`},
 		{"quotes", notify.WebhookConfig{URL: ok, Body: `{"text": "{{.Name}}"}`}, "{{json .Name}}"},
+		{"another JSON", notify.WebhookConfig{URL: ok, Body: "text", ContentType: "application/vnd.me+json"}, "not valid JSON"},
 		{"NaN", notify.WebhookConfig{URL: ok, Body: `{"v": {{.Value}}}`}, "not valid JSON"},
 		{"endless", notify.WebhookConfig{URL: ok, Body: `{{range 1000000000}}{{printf "%9999d" 1}}{{end}}`, ContentType: "text/plain"}, "longer than 1048576 bytes"},
 		{"basic and bearer", client(notify.ClientConfig{Username: "u", BearerToken: "t"}), "more than one of"},

@@ -136,3 +136,101 @@ func TestMarksOfNil(t *testing.T) {
 		}
 	}
 }
+
+// A success ends an outage: the next one begins with a short pause.
+func TestBackoffBeginsAnewAfterASuccess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := receiver{fail: func(attempt int, _ views.Alert) error {
+			if attempt == 7 || attempt == 9 {
+				return nil
+			}
+			return errors.New("down")
+		}}
+		d := dispatcher(t, []notify.Target{{Name: "a", Send: r.send}}, notify.WithBackoff(time.Second, time.Hour))
+		d.Notify(firing("x"))
+		pass(time.Hour)
+		d.Notify(resolved("x"))
+		pass(time.Hour)
+		check(t, d.Shutdown(background()))
+		if got := r.at[8].Sub(r.at[7]); len(r.at) != 9 || got > 2*time.Second {
+			t.Errorf("%d attempts; the first pause of the second outage was %s", len(r.at), got)
+		}
+	})
+}
+
+// While Shutdown drains, failures count as long as nothing succeeds between
+// them, and each is followed by a pause.
+func TestDrainingCountsFailuresInARow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tried := make(map[string]bool)
+		var at []time.Time
+		d := dispatcher(t, []notify.Target{{Name: "a", Send: func(_ context.Context, a views.Alert) error {
+			at = append(at, time.Now())
+			if !tried[a.Name] {
+				tried[a.Name] = true
+				return errors.New("once")
+			}
+			return nil
+		}}}, notify.WithBackoff(time.Second, time.Second))
+		for _, name := range []string{"a", "b"} {
+			d.Notify(firing(name))
+		}
+		check(t, d.Shutdown(background()))
+		if s := d.Stats()[0]; s.Delivered != 2 || s.Failed != 2 {
+			t.Errorf("%+v", s)
+		}
+		if pause := at[2].Sub(at[1]); pause < time.Second/2 {
+			t.Errorf("tried again after %s while draining, want about a second", pause)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		attempts := 0
+		d := dispatcher(t, []notify.Target{{Name: "a", Send: func(context.Context, views.Alert) error {
+			if attempts++; attempts%3 != 0 {
+				return errors.New("two of three times")
+			}
+			return nil
+		}}})
+		for _, name := range []string{"a", "b", "c", "d", "e", "f"} {
+			d.Notify(firing(name))
+		}
+		check(t, d.Shutdown(background()))
+		if s := d.Stats()[0]; s.Delivered != 6 || s.Failed != 12 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+// A sink without a second attempt is not called without a pause either.
+func TestExpiryPauses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := receiver{fail: func(int, views.Alert) error { return errors.New("down") }}
+		d := dispatcher(t, []notify.Target{{Name: "a", Send: r.send}}, notify.WithMaxElapsed(0), notify.WithBackoff(time.Minute, time.Minute))
+		d.Notify(firing("x"))
+		d.Notify(firing("y"))
+		pass(time.Hour)
+		synctest.Wait()
+		if len(r.at) != 2 || r.at[1].Sub(r.at[0]) < time.Minute/2 {
+			t.Errorf("attempts at %v", r.at)
+		}
+		check(t, d.Shutdown(background()))
+	})
+}
+
+// A sink that returns a moment after its deadline is not said to hang, and one
+// that does not is, a second after.
+func TestHangIsReportedAfterASecond(t *testing.T) {
+	for took, want := range map[time.Duration]string{10500 * time.Millisecond: "", 12 * time.Second: "has not returned within 11s"} {
+		synctest.Test(t, func(t *testing.T) {
+			told := make(chan string, 10)
+			d := dispatcher(t, []notify.Target{{Name: "a", Send: func(context.Context, views.Alert) error { <-time.After(took); return nil }}},
+				notify.WithErrorHandler(func(err error) { told <- err.Error() }))
+			d.Notify(firing("x"))
+			check(t, d.Shutdown(background()))
+			close(told)
+			if got := <-told; want == "" && got != "" || !strings.Contains(got, want) {
+				t.Errorf("after %s: told %q, want %q", took, got, want)
+			}
+		})
+	}
+}
