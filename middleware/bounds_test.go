@@ -75,7 +75,7 @@ func TestOddRoundTrippers(t *testing.T) {
 
 	m = newMeter(t)
 	base := fixed{err: errors.New("no URL")}
-	if resp, err := m.transport(base).RoundTrip(&http.Request{}); resp != nil || !errors.Is(err, base.err) { //nolint:bodyclose // there is none
+	if resp, err := m.transport(base).RoundTrip(&http.Request{}); resp != nil || !errors.Is(err, base.err) {
 		t.Errorf("no URL: got %v, %v", resp, err)
 	}
 	if s := m.samples("http.client.request.duration"); len(s) != 0 {
