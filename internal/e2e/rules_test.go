@@ -329,7 +329,7 @@ func TestSameAlerts(t *testing.T) {
 				{6 * time.Second, 1, 20 * time.Millisecond, 0}, // few come
 				{7 * time.Second, 10, 20 * time.Millisecond, 0},
 			})
-			theirs := firings(t, db, began, time.Now(), interval)
+			theirs := firings(t, db, "", began, time.Now(), interval)
 
 			// The rate of the fleet is that of the only process.
 			own.mu.Lock()
@@ -342,21 +342,28 @@ func TestSameAlerts(t *testing.T) {
 					t.Errorf("%s has not fired in the process", name)
 				}
 			}
-			for name := range union(want, theirs) {
-				a, b := want[name], theirs[name]
-				if len(a) != len(b) {
-					t.Errorf("%s fired %d times in the process and %d times in Prometheus: %v, %v", name, len(a), len(b), a, b)
-					continue
-				}
-				for i := range a {
-					from, to := b[i].from.Sub(a[i].from), b[i].to.Sub(a[i].to)
-					t.Logf("%s: Prometheus fires %v and resolves %v after the process", name, from.Round(time.Millisecond), to.Round(time.Millisecond))
-					if from.Abs() > 2*interval || to.Abs() > 2*interval {
-						t.Errorf("%s: Prometheus fires %v and resolves %v after the process, want within two intervals", name, from, to)
-					}
-				}
-			}
+			wantSame(t, "", want, theirs, interval)
 		})
+	}
+}
+
+// wantSame: both have the same alerts, each beginning and ending within two
+// intervals of the other.
+func wantSame(t *testing.T, instance string, want, theirs map[string][]firing, interval time.Duration) {
+	t.Helper()
+	for name := range union(want, theirs) {
+		a, b := want[name], theirs[name]
+		if len(a) != len(b) {
+			t.Errorf("%s %s fired %d times in the process and %d times in Prometheus: %v, %v", name, instance, len(a), len(b), a, b)
+			continue
+		}
+		for i := range a {
+			from, to := b[i].from.Sub(a[i].from), b[i].to.Sub(a[i].to)
+			t.Logf("%s %s: Prometheus fires %v and resolves %v after the process", name, instance, from.Round(time.Millisecond), to.Round(time.Millisecond))
+			if from.Abs() > 2*interval || to.Abs() > 2*interval {
+				t.Errorf("%s %s: Prometheus fires %v and resolves %v after the process, want within two intervals", name, instance, from, to)
+			}
+		}
 	}
 }
 
@@ -396,11 +403,12 @@ func traffic(svc *service, phases []phase) {
 	}
 }
 
-// firings reads from Prometheus' own ALERTS series when each alert fired.
-func firings(t *testing.T, db *lab.Database, from, to time.Time, step time.Duration) map[string][]firing {
+// firings reads from Prometheus' own ALERTS series when each alert fired, for
+// the series with these labels, such as instance="one".
+func firings(t *testing.T, db *lab.Database, labels string, from, to time.Time, step time.Duration) map[string][]firing {
 	t.Helper()
 	body, err := lab.Get(db.URL + "/api/v1/query?time=" + strconv.FormatInt(to.Unix(), 10) + "&query=" +
-		url.QueryEscape(fmt.Sprintf(`ALERTS{alertstate="firing"}[%ds]`, int(to.Sub(from).Seconds()))))
+		url.QueryEscape(fmt.Sprintf(`ALERTS{alertstate="firing",%s}[%ds]`, labels, int(to.Sub(from).Seconds()))))
 	if err != nil {
 		t.Fatal(err)
 	}
