@@ -213,7 +213,7 @@ func (*counting) Shutdown(context.Context) error                              { 
 
 // TestMemoryInFaults: no fault makes a service's memory grow. It runs before the
 // tests that are parallel, as it takes time from them.
-func TestMemoryInFaults(t *testing.T) {
+func TestMemoryInFaults(t *testing.T) { //nolint:tparallel // before those that are
 	for _, f := range faults {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
