@@ -19,13 +19,15 @@
 // Names, units, descriptions, scopes, attributes, buckets, counts, sums, minima
 // and maxima, exemplars, cumulative and delta temporality for several readers at
 // once, start times, views, and the cardinality limit with its overflow series.
-// Three things differ:
+// Four things differ:
 //
 //   - Exponential histograms resolve to scale 6, 1.1 %, at the finest. With 160
 //     buckets that is only seen if all values lie within a factor of 2.4.
 //   - Readers share their exemplars.
 //   - The limit of a single reader (sdkmetric.WithCardinalityLimitSelector) and
 //     that of the MeterProvider are unknown here: see [WithCardinalityLimit].
+//   - Where infinite values or NaN, which no duration is, were measured, explicit
+//     histograms may have an end of a bucket for a minimum or maximum.
 //
 // # Exactness
 //

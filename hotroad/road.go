@@ -102,7 +102,7 @@ func (defaults) Aggregation(k sdkmetric.InstrumentKind) sdkmetric.Aggregation {
 // A reader is the Producer of one.
 type reader struct {
 	selector Selector
-	streams  map[key]*stream // guarded by the Road
+	streams  map[key]*stream // guarded by the Road; nil: dropped
 
 	mu     sync.Mutex
 	scopes []scoped
@@ -156,8 +156,8 @@ type wanted struct {
 	allowed                 []attribute.Key // nil: all
 }
 
-// A key identifies an instrument, or a stream of a reader. Names differ by more
-// than case.
+// A key identifies an instrument, or a stream of a reader, whose name is in lower
+// case.
 type key struct {
 	scope                   instrumentation.Scope
 	name, description, unit string
@@ -175,7 +175,8 @@ type plan struct {
 func (r *Road) histogram(w wanted) *histogram {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	id := key{w.scope, strings.ToLower(w.name), w.description, w.unit}
+	// Views tell names apart by case, streams do not: see below.
+	id := key{w.scope, w.name, w.description, w.unit}
 	if h, ok := r.stores[id]; ok {
 		return h
 	}
@@ -193,7 +194,13 @@ func (r *Road) histogram(w wanted) *histogram {
 	for i, p := range r.readers {
 		for _, pl := range plans[i] {
 			k := key{w.scope, strings.ToLower(pl.stream.Name), pl.stream.Description, pl.stream.Unit}
-			st := p.streams[k]
+			st, known := p.streams[k]
+			if _, drop := pl.aggregation.(sdkmetric.AggregationDrop); drop && !known {
+				p.streams[k], known = nil, true
+			}
+			if known && st == nil {
+				continue // dropped; also for later views that agree on the name, as in the SDK
+			}
 			if st == nil {
 				st = &stream{
 					name: pl.stream.Name, description: pl.stream.Description, unit: pl.stream.Unit,
@@ -247,8 +254,8 @@ func (r *Road) plan(w wanted, of Selector) (plans []plan, ok bool) {
 	if !matched {
 		plans = []plan{{sdkmetric.Stream{Name: w.name, Description: w.description, Unit: w.unit}, nil, -1}}
 	}
-	kept := plans[:0]
-	for _, p := range plans {
+	for i := range plans {
+		p := &plans[i]
 		switch p.aggregation.(type) {
 		case nil:
 			p.aggregation = standard
@@ -257,7 +264,6 @@ func (r *Road) plan(w wanted, of Selector) (plans []plan, ok bool) {
 		}
 		switch a := p.aggregation.(type) {
 		case sdkmetric.AggregationDrop:
-			continue
 		case sdkmetric.AggregationExplicitBucketHistogram:
 			if !rising(a.Boundaries) {
 				return nil, false
@@ -273,9 +279,8 @@ func (r *Road) plan(w wanted, of Selector) (plans []plan, ok bool) {
 		if p.stream.AttributeFilter == nil && w.allowed != nil {
 			p.stream.AttributeFilter = attribute.NewAllowKeysFilter(w.allowed...)
 		}
-		kept = append(kept, p)
 	}
-	return kept, true
+	return plans, true
 }
 
 // rising reports whether the boundaries are what a histogram can have.

@@ -71,8 +71,10 @@ func (st *store) find(attrs attribute.Set) *series {
 		s.finished = false
 		return s
 	}
+	// As in the SDK, a series that bears the overflow's own attributes is the
+	// overflow, and once that is there all new ones come to it.
 	full := st.limit > 0 && st.live >= st.limit-1
-	if full {
+	if full || st.overflow != nil || id == overflowSet.Equivalent() {
 		if st.overflow == nil {
 			st.overflow = st.revive(overflowSet, true)
 		}
@@ -236,7 +238,7 @@ func (st *store) tidy(now time.Time) {
 	}
 	clear(st.series[len(kept):])
 	st.series = kept
-	if freed && st.overflow != nil {
+	if st.overflow != nil && (freed || delta && (st.limit <= 0 || st.live < st.limit-1)) {
 		// Those that found no room may try again.
 		st.end(st.overflow)
 	}
