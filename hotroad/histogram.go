@@ -43,9 +43,20 @@ func (h *histogram) Bind(attrs ...attribute.KeyValue) metric.Float64Histogram {
 	return b
 }
 
-// Finish ends the series of exactly these attributes: it is exported once more
-// and then forgotten, unless it is recorded to again. It is the method of
-// OpenTelemetry's metric/x extension.
+// Finish ends the series of exactly these attributes, as a view left them: each
+// reader gets it once more with all that was measured, and no later export has
+// it once nobody can record to it. That takes until a garbage collection has
+// run after the last reader's collection, and cumulative readers go on getting
+// it until then. Before the series' end, the first measurement after a Bind
+// withdraws the Finish; Record, and a bound histogram that was recorded to
+// before, do not, and what they measure is exported with the rest. A measurement
+// after the end goes on counting where the series was, or begins anew if it was
+// forgotten.
+//
+// Attributes without a series of their own, as those within the overflow, are
+// nobody's to finish. Nothing is kept of the slice. It is the method of
+// OpenTelemetry's metric/x extension, and may be called concurrently with all
+// else.
 func (h *histogram) Finish(_ context.Context, attrs ...attribute.KeyValue) {
 	set := attribute.NewSet(append([]attribute.KeyValue(nil), attrs...)...)
 	for _, st := range h.stores {

@@ -243,14 +243,14 @@ func TestOverflowAtTheEdge(t *testing.T) {
 	const limit = 4
 	overflow := attribute.Bool("otel.metric.overflow", true)
 	exponential := sdkmetric.AggregationBase2ExponentialHistogram{MaxSize: 160, MaxScale: 6}
-	check := func(t *testing.T, selectors []selector, roads [2]setup, sets, real int) {
+	check := func(t *testing.T, selectors []selector, roads [2]setup, sets, own int) {
 		compareRoads(t, roads, func(t *testing.T, mp metric.MeterProvider) {
 			h, err := mp.Meter("scope").Float64Histogram("d")
 			if err != nil {
 				t.Fatal(err)
 			}
 			for i := range sets {
-				if i == real {
+				if i == own {
 					h.Record(t.Context(), 8, metric.WithAttributes(overflow))
 				}
 				h.Record(t.Context(), 1, metric.WithAttributes(attribute.Int("k", i)))
@@ -261,13 +261,13 @@ func TestOverflowAtTheEdge(t *testing.T) {
 		selectors := []selector{sel}
 		for _, limit := range []int{-1, 0, 1, 2, limit} {
 			for sets := max(limit, 1) - 1; sets <= max(limit, 1)+1; sets++ {
-				for real := -1; real < sets; real++ { // -1: none
+				for own := -1; own < sets; own++ { // -1: none
 					check(t, selectors, [2]setup{
 						usual(selectors, nil, sdkmetric.WithCardinalityLimit(limit)),
 						hot(t, selectors, nil, hotroad.WithCardinalityLimit(limit)),
-					}, sets, real)
+					}, sets, own)
 					if t.Failed() {
-						t.Fatalf("%v: %d sets, the limit is %d, the overflow's own attributes at %d", sel, sets, limit, real)
+						t.Fatalf("%v: %d sets, the limit is %d, the overflow's own attributes at %d", sel, sets, limit, own)
 					}
 				}
 			}
