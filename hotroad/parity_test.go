@@ -243,7 +243,7 @@ func TestOverflowAtTheEdge(t *testing.T) {
 	const limit = 4
 	overflow := attribute.Bool("otel.metric.overflow", true)
 	exponential := sdkmetric.AggregationBase2ExponentialHistogram{MaxSize: 160, MaxScale: 6}
-	check := func(t *testing.T, selectors []selector, roads [2]setup, sets, own int) {
+	check := func(t *testing.T, roads [2]setup, sets, own int) {
 		compareRoads(t, roads, func(t *testing.T, mp metric.MeterProvider) {
 			h, err := mp.Meter("scope").Float64Histogram("d")
 			if err != nil {
@@ -262,7 +262,7 @@ func TestOverflowAtTheEdge(t *testing.T) {
 		for _, limit := range []int{-1, 0, 1, 2, limit} {
 			for sets := max(limit, 1) - 1; sets <= max(limit, 1)+1; sets++ {
 				for own := -1; own < sets; own++ { // -1: none
-					check(t, selectors, [2]setup{
+					check(t, [2]setup{
 						usual(selectors, nil, sdkmetric.WithCardinalityLimit(limit)),
 						hot(t, selectors, nil, hotroad.WithCardinalityLimit(limit)),
 					}, sets, own)
@@ -277,7 +277,7 @@ func TestOverflowAtTheEdge(t *testing.T) {
 		t.Setenv("OTEL_GO_X_CARDINALITY_LIMIT", env)
 		selectors := []selector{cumulative}
 		for sets := limit - 1; sets <= limit+1; sets++ {
-			check(t, selectors, [2]setup{usual(selectors, nil), hot(t, selectors, nil)}, sets, -1)
+			check(t, [2]setup{usual(selectors, nil), hot(t, selectors, nil)}, sets, -1)
 		}
 	}
 }
