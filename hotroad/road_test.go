@@ -29,8 +29,8 @@ func TestOptionsAreChecked(t *testing.T) {
 			t.Errorf("%s: error %v", name, err)
 		}
 	}
-	if _, err := hotroad.New(nil); err != nil {
-		t.Errorf("a nil option: %v", err)
+	if _, err := hotroad.New(nil, hotroad.WithForgetting(0)); err != nil {
+		t.Errorf("a nil option and one that says never: %v", err)
 	}
 }
 
