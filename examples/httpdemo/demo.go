@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
@@ -44,7 +45,8 @@ func (d *demo) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	handler, err := d.handler(x, mon, log)
+	var handled atomic.Int64
+	handler, err := d.handler(x, mon, log, &handled)
 	if err != nil {
 		return errors.Join(err, bounded(ctx, mon.Shutdown))
 	}
@@ -61,7 +63,9 @@ func (d *demo) run(ctx context.Context) (err error) {
 		case <-ctx.Done():
 			d.say("shutting down")
 		}
-		return errors.Join(err, bounded(ctx, server.Shutdown), bounded(ctx, mon.Shutdown))
+		err = errors.Join(err, bounded(ctx, server.Shutdown), bounded(ctx, mon.Shutdown))
+		d.say("%d requests handled", handled.Load())
+		return err
 	}
 
 	d.say("serving on %s, %d clients send requests for %v", base, d.clients, d.drive)
@@ -91,21 +95,31 @@ func (d *demo) run(ctx context.Context) (err error) {
 }
 
 // handler puts the service together: its operations through otelperf, its HTTP
-// through middleware, both into what the monitor judges.
-func (d *demo) handler(x *index.Index, mon *monitor.Monitor, log *slog.Logger) (http.Handler, error) {
+// through middleware, both into what the monitor judges. It counts requests on its
+// own account too: what any backend says of them has to be the same number.
+func (d *demo) handler(x *index.Index, mon *monitor.Monitor, log *slog.Logger, handled *atomic.Int64) (http.Handler, error) {
 	s, err := newService(x, mon.Recorder(), d.slow)
 	if err != nil {
 		return nil, err
 	}
 	mw, err := middleware.New(
 		middleware.WithMeterProvider(mon.MeterProvider()),
-		middleware.WithFilter(func(r *http.Request) bool { return r.URL.Path != "/healthz" }),
+		middleware.WithFilter(isWork),
 	)
 	if err != nil {
 		return nil, err
 	}
 	root := http.NewServeMux()
 	root.Handle("/debug/otelperf/", mon.Handler()) // not measured: it is not what the service is for
-	root.Handle("/", mw.Handler(middleware.Route(newAPI(s, d.slow, log))))
+	measured := mw.Handler(middleware.Route(newAPI(s, d.slow, log)))
+	root.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if isWork(r) {
+			defer handled.Add(1)
+		}
+		measured.ServeHTTP(w, r)
+	})
 	return root, nil
 }
+
+// isWork leaves out the requests that only ask whether the service is there.
+func isWork(r *http.Request) bool { return r.URL.Path != "/healthz" }

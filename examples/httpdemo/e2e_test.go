@@ -353,7 +353,7 @@ func TestServesUntilInterrupted(t *testing.T) {
 		if err := <-answered; err != nil {
 			t.Errorf("%v: the request in flight: %v", signal, err)
 		}
-		if p.stdout.Len() > 0 || !strings.Contains(p.stderr.String(), "shutting down") {
+		if said := p.stderr.String(); p.stdout.Len() > 0 || !strings.Contains(said, "shutting down") || !strings.Contains(said, "httpdemo: 1 requests handled\n") {
 			t.Errorf("it printed %.100q and said %q", &p.stdout, &p.stderr)
 		}
 		p.check(t)

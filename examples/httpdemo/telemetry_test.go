@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
@@ -29,7 +30,7 @@ func TestEverythingIsMeasured(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler, err := d.handler(testService(t, 10, 0).index, mon, log)
+	handler, err := d.handler(testService(t, 10, 0).index, mon, log, new(atomic.Int64))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -156,6 +156,15 @@ func TestRoad(t *testing.T) {
 		}
 	}
 	metrics := newest(agent.Metrics())
+	handled := uint64(0)
+	for _, p := range metrics {
+		if p.Name == "http.server.request.duration" {
+			handled += p.Count
+		}
+	}
+	if line := fmt.Sprintf("httpdemo: %d requests handled\n", handled); !strings.Contains(d.Output(), line) {
+		t.Errorf("the Collector's file has %d requests, the demo counted otherwise:\n%s", handled, d.Output())
+	}
 	checkMetrics(t, metrics)
 	checkOperations(t, metrics, l.answered)
 	for name, db := range map[string]*lab.Database{"Prometheus, pushed": pushed, "Prometheus, scraped": scraped, "VictoriaMetrics": victoria} {
