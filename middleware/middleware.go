@@ -108,7 +108,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	rw := m.begin(w, r)
 	inner := r
-	if m.bodySizes && r.Body != nil && r.Body != http.NoBody {
+	if rw.rare != nil && rw.rare.req != nil {
 		inner = rw.countBody(r)
 	}
 	if m.contextLabels {

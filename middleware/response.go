@@ -57,15 +57,15 @@ type response struct {
 // A rareState is what only requests of a Middleware with certain options have.
 type rareState struct {
 	body io.ReadCloser            // what requestBody reads from
-	req  *http.Request            // room for the request that has it
+	req  *http.Request            // room for the request that has it, nil without one
 	read atomic.Int64             // bytes of it
 	far  atomic.Pointer[farRoute] // needs WithContextAttributes
 }
 
-// newResponse returns an empty response, in one allocation.
-func (m *Middleware) newResponse() *response {
+// newResponse returns an empty response to r, in one allocation.
+func (m *Middleware) newResponse(r *http.Request) *response {
 	switch {
-	case m.bodySizes:
+	case m.bodySizes && r.Body != nil && r.Body != http.NoBody:
 		all := new(struct {
 			response
 			rareState
@@ -73,7 +73,7 @@ func (m *Middleware) newResponse() *response {
 		})
 		all.rare, all.req = &all.rareState, &all.Request
 		return &all.response
-	case m.contextLabels:
+	case m.bodySizes || m.contextLabels:
 		both := new(struct {
 			response
 			rareState
@@ -96,7 +96,7 @@ func (m *Middleware) begin(w http.ResponseWriter, r *http.Request) *response {
 		active = m.active.get(key, key.slot())
 	}
 	cell := active.count.Enter()
-	rw := m.newResponse()
+	rw := m.newResponse(r)
 	rw.w, rw.m, rw.r = w, m, r
 	rw.active = cell
 	rw.frame.req, rw.frame.path = r, path

@@ -167,12 +167,16 @@ func (f *Filter) Aggregation(k sdkmetric.InstrumentKind) sdkmetric.Aggregation {
 
 // Export passes on what is left of rm, on a copy where anything changes. A
 // scope of which nothing is left is left out. The next exporter is called even
-// if nothing is left at all.
+// if nothing is left at all. Nothing of rm is kept.
 func (f *Filter) Export(ctx context.Context, rm *metricdata.ResourceMetrics) error {
 	if rm == nil {
 		return f.next.Export(ctx, rm)
 	}
-	return f.next.Export(ctx, f.apply(rm))
+	err := f.next.Export(ctx, f.apply(rm))
+	clear(f.metrics)
+	clear(f.out.ScopeMetrics)
+	f.out = metricdata.ResourceMetrics{ScopeMetrics: f.out.ScopeMetrics[:0]}
+	return err
 }
 
 func (f *Filter) apply(rm *metricdata.ResourceMetrics) *metricdata.ResourceMetrics {

@@ -2,10 +2,12 @@ package views_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/otelperf/otelperf-go/views"
 	"github.com/otelperf/otelperf-go/views/viewstest"
@@ -39,14 +41,14 @@ func TestFilter(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			j := &judge{t: t}
-			f := filter(t, capture{j}, tt.edits...)
+			f := filter(t, keeping{capture{j}}, tt.edits...)
 			for range 2 {
 				in := viewstest.Batch()
 				if err := f.Export(context.Background(), in); err != nil {
 					t.Fatal(err)
 				}
 				var scopes []string
-				for _, sm := range j.out.ScopeMetrics {
+				for _, sm := range j.seen.ScopeMetrics {
 					var names []string
 					for _, m := range sm.Metrics {
 						names = append(names, m.Name)
@@ -59,7 +61,7 @@ func TestFilter(t *testing.T) {
 				if tt.edits == nil && j.out != in {
 					t.Error("the batch was copied for nothing")
 				}
-				if j.out.Resource != in.Resource {
+				if j.seen.Resource != in.Resource {
 					t.Error("the resource is another")
 				}
 			}
@@ -67,10 +69,22 @@ func TestFilter(t *testing.T) {
 	}
 }
 
+// A keeping exporter keeps a copy of the metrics too, which are a Filter's own.
+type keeping struct{ capture }
+
+func (k keeping) Export(ctx context.Context, rm *metricdata.ResourceMetrics) error {
+	err := k.capture.Export(ctx, rm)
+	for i := range k.j.seen.ScopeMetrics {
+		sm := &k.j.seen.ScopeMetrics[i]
+		sm.Metrics = slices.Clone(sm.Metrics)
+	}
+	return err
+}
+
 // TestTwoFiltersSeeDifferentThings of one collection, behind one Processor.
 func TestTwoFiltersSeeDifferentThings(t *testing.T) {
 	one, two := &judge{t: t}, &judge{t: t}
-	f, g := filter(t, capture{one}, views.DropMetrics("recorded")), filter(t, capture{two}, views.KeepMetrics("recorded"))
+	f, g := filter(t, keeping{capture{one}}, views.DropMetrics("recorded")), filter(t, keeping{capture{two}}, views.KeepMetrics("recorded"))
 	rm := collection(gauge("recorded", "s", 1), gauge("other", "s", 1))
 	for _, e := range []*views.Filter{f, g} {
 		if err := e.Export(context.Background(), rm); err != nil {

@@ -259,7 +259,7 @@ func fuzzOne(t *testing.T, data []byte) {
 			t.Fatal(err)
 		}
 		for i := range rm.ScopeMetrics {
-			if a, b := rm.ScopeMetrics[i].Metrics, j.out.ScopeMetrics[i].Metrics; len(a) != len(b) || len(a) > 0 && &a[0] != &b[0] {
+			if a, b := rm.ScopeMetrics[i].Metrics, j.seen.ScopeMetrics[i].Metrics; len(a) != len(b) || len(a) > 0 && &a[0] != &b[0] {
 				t.Fatal("the next exporter got another batch")
 			}
 		}

@@ -22,7 +22,8 @@ type judge struct {
 	at, last time.Time
 	delta    bool
 	alerts   []views.Alert
-	out      *metricdata.ResourceMetrics // the batch that was passed on
+	out      *metricdata.ResourceMetrics // the batch that was passed on, the exporter's until it returned
+	seen     metricdata.ResourceMetrics  // what was in it
 	errs     []error
 }
 
@@ -70,7 +71,9 @@ func (capture) Aggregation(k sdkmetric.InstrumentKind) sdkmetric.Aggregation {
 }
 
 func (c capture) Export(_ context.Context, rm *metricdata.ResourceMetrics) error {
-	c.j.out = rm
+	if c.j.out = rm; rm != nil {
+		c.j.seen.Resource, c.j.seen.ScopeMetrics = rm.Resource, append(c.j.seen.ScopeMetrics[:0], rm.ScopeMetrics...)
+	}
 	return nil
 }
 func (capture) ForceFlush(context.Context) error { return nil }
@@ -289,7 +292,7 @@ func (j *judge) durations(name string, of ...*series) metricdata.Metrics {
 
 // find returns a metric of the batch that was passed on; nil if it is not there.
 func (j *judge) find(name string) metricdata.Aggregation {
-	for _, sm := range j.out.ScopeMetrics {
+	for _, sm := range j.seen.ScopeMetrics {
 		for _, m := range sm.Metrics {
 			if m.Name == name {
 				return m.Data

@@ -93,7 +93,9 @@ func (p *Processor) Export(ctx context.Context, rm *metricdata.ResourceMetrics) 
 	for _, err := range p.problems {
 		p.handle(err)
 	}
-	return p.next.Export(ctx, batch)
+	err := p.next.Export(ctx, batch)
+	p.out.release()
+	return err
 }
 
 // judge evaluates rm, unless the Processor was shut down, and returns what is

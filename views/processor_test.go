@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+	"weak"
 
 	"go.opentelemetry.io/otel/attribute"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
@@ -83,11 +85,11 @@ func TestBatchIsPassedOnAsItCame(t *testing.T) {
 	if after := fmt.Sprintf("%+v", in); after != before {
 		t.Errorf("the input was changed from\n%s to\n%s", before, after)
 	}
-	if j.out.Resource != in.Resource || len(j.alerts) != 1 || j.alerts[0].Resource != in.Resource {
-		t.Errorf("the resource is %v, of the alerts %v", j.out.Resource, j.alerts)
+	if j.seen.Resource != in.Resource || len(j.alerts) != 1 || j.alerts[0].Resource != in.Resource {
+		t.Errorf("the resource is %v, of the alerts %v", j.seen.Resource, j.alerts)
 	}
-	if j.out == in || !reflect.DeepEqual(j.out.ScopeMetrics[0], in.ScopeMetrics[0]) || len(j.out.ScopeMetrics) != 2 {
-		t.Errorf("got %+v", j.out)
+	if j.out == in || !reflect.DeepEqual(j.seen.ScopeMetrics[0], in.ScopeMetrics[0]) || len(j.seen.ScopeMetrics) != 2 {
+		t.Errorf("got %+v", j.seen)
 	}
 }
 
@@ -293,5 +295,34 @@ func TestConcurrentUse(t *testing.T) {
 	wg.Wait()
 	if err := p.Shutdown(context.Background()); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestNothingIsKept: when Export has returned, the collection is its owner's alone.
+func TestNothingIsKept(t *testing.T) {
+	proc, err := views.Watch([]views.Baseline{recorded(100)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	filter, err := views.NewFilter(proc, views.DropMetrics("other"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range []sdkmetric.Exporter{proc, filter} {
+		export := func() weak.Pointer[metricdata.DataPoint[float64]] {
+			rm := &metricdata.ResourceMetrics{ScopeMetrics: []metricdata.ScopeMetrics{
+				{Metrics: []metricdata.Metrics{gauge("recorded", "s", 0.05), gauge("other", "s", 1)}},
+			}}
+			if err := e.Export(context.Background(), rm); err != nil {
+				t.Fatal(err)
+			}
+			return weak.Make(&rm.ScopeMetrics[0].Metrics[0].Data.(metricdata.Gauge[float64]).DataPoints[0])
+		}
+		kept := export()
+		runtime.GC()
+		if kept.Value() != nil {
+			t.Errorf("%T: the metrics are still there", e)
+		}
+		runtime.KeepAlive(e)
 	}
 }

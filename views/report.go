@@ -242,6 +242,12 @@ func (o *report) attach(rm *metricdata.ResourceMetrics) *metricdata.ResourceMetr
 	return &o.rm
 }
 
+// release lets go of the collection that the last batch was made of.
+func (o *report) release() {
+	clear(o.rm.ScopeMetrics)
+	o.rm = metricdata.ResourceMetrics{ScopeMetrics: o.rm.ScopeMetrics[:0]}
+}
+
 // merge returns the metrics of both, those of one name joined. It copies what
 // it changes.
 func merge(theirs, ours []metricdata.Metrics) []metricdata.Metrics {

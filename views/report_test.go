@@ -23,7 +23,7 @@ func (j *judge) reported() metricdata.ScopeMetrics {
 	j.t.Helper()
 	var out metricdata.ScopeMetrics
 	scopes := map[instrumentation.Scope]bool{}
-	for _, sm := range j.out.ScopeMetrics {
+	for _, sm := range j.seen.ScopeMetrics {
 		if sm.Scope.Name != "github.com/otelperf/otelperf-go/views" {
 			continue
 		}
@@ -229,8 +229,8 @@ func TestOnlyWhatIsJudgedIsReported(t *testing.T) {
 	seen.Metric = "seen"
 	j := newJudge(t, recorded(100), seen)
 	j.tick(gauge("seen", "s", 1))
-	if j.out.ScopeMetrics[0].Scope.Name != "" || len(j.out.ScopeMetrics) != 1 {
-		t.Errorf("got %+v of what is only observed", j.out)
+	if j.seen.ScopeMetrics[0].Scope.Name != "" || len(j.seen.ScopeMetrics) != 1 {
+		t.Errorf("got %+v of what is only observed", j.seen)
 	}
 	j.tick(gauge("recorded", "s", 1e308), gauge("seen", "s", 1)) // in milliseconds it is infinite
 	j.wantStates(views.Firing)

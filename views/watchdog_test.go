@@ -66,7 +66,7 @@ func TestMissedEvaluationsAreCounted(t *testing.T) {
 	}
 	j := newJudge(t) // without a baseline there is nothing to miss
 	j.skip(10 * time.Minute)
-	if j.tick(gauge("recorded", "s", 0.01)); len(j.out.ScopeMetrics) != 1 {
-		t.Errorf("got %+v", j.out)
+	if j.tick(gauge("recorded", "s", 0.01)); len(j.seen.ScopeMetrics) != 1 {
+		t.Errorf("got %+v", j.seen)
 	}
 }
