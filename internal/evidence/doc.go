@@ -66,9 +66,8 @@
 //
 // Until an alert fires, the flight recorder: a few hundred nanoseconds each time
 // that a goroutine blocks or wakes, and about 10 MiB: a program that does nothing
-// but block and wake takes some three times as long (x-off of
-// BenchmarkFlightRecorder), a service with work to do as long as before
-// (make bench-service). Reserve takes less than a microsecond. A folder takes some
+// but block and wake takes some two and a half times as long (x-off of
+// BenchmarkFlightRecorder); what it is for a service, make bench-service shows. Reserve takes less than a microsecond. A folder takes some
 // ten milliseconds of a CPU, ten more for each thousand goroutines (several times
 // that with [WithOperations]), of which a part stops the whole process, and the CPU profile (see package profiling); on
 // disk it has from a hundred KiB to a quarter of [Limits].Bytes. To measure this:
