@@ -160,18 +160,19 @@
 // time and that time is saved.
 //
 // Measured with Go 1.26 and OTel 1.47 on two cores of an EPYC, best of 50 rounds,
-// by the run that docs/PERFORMANCE.md records, which has more of it; these by
+// by
 //
 //	go run -C internal/bench . -time 10ms -rounds 50 -run '^(server|client)-serial$'
 //
 //	                     ours     floor    otelhttp   promhttp   slok
-//	server, a request    704 ns   431 ns   6084 ns    671 ns     657 ns
+//	server, a request    701 ns   446 ns   6056 ns    674 ns     676 ns
 //	  allocations        1        0        31         4          3
-//	client, a request    534 ns   424 ns   4719 ns    606 ns     –
+//	client, a request    506 ns   434 ns   4351 ns    553 ns     –
 //	  allocations        0        0        16         2          –
 //
-// (a client's without the 88 ns and the allocation of the transport that answers
+// (a client's without the 86 ns and the allocation of the transport that answers
 // in the benchmark). The floor is two readings of the clock and one recording of
 // six attributes by the SDK. promhttp and slok record fewer attributes and no
-// route of their own. On the hot road a server's request takes 298 ns.
+// route of their own. docs/PERFORMANCE.md has more, the hot road too, from a run
+// of its own.
 package middleware
