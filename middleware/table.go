@@ -33,24 +33,16 @@ func (t *table[K, V]) at(k *K, slot uint) (v V, ok bool) {
 
 // find returns the value of k. The slot is any cheap function of the key.
 func (t *table[K, V]) find(k K, slot uint) (v V, ok bool) {
-	s := &t.slots[slot%uint(len(t.slots))]
-	e := s.Load()
-	if e != nil && e.key == k {
-		return e.value, true
+	if v, ok = t.at(&k, slot); ok {
+		return v, true
 	}
-	m := t.all.Load()
-	if m == nil {
-		return v, false
-	}
-	found, ok := (*m)[k]
+	found, ok := t.load()[k]
 	if !ok {
 		return v, false
 	}
-	if e == nil {
-		// The first one keeps the slot: two that took turns would cost more
-		// than the map does.
-		s.Store(found)
-	}
+	// The first one keeps the slot: two that took turns would cost more than the
+	// map does.
+	t.slots[slot%uint(len(t.slots))].CompareAndSwap(nil, found)
 	return found.value, true
 }
 
