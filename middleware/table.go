@@ -42,7 +42,9 @@ func (t *table[K, V]) find(k K, slot uint) (v V, ok bool) {
 	}
 	// The first one keeps the slot: two that took turns would cost more than the
 	// map does.
-	t.slots[slot%uint(len(t.slots))].CompareAndSwap(nil, found)
+	if s := &t.slots[slot%uint(len(t.slots))]; s.Load() == nil {
+		s.Store(found)
+	}
 	return found.value, true
 }
 
