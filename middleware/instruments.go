@@ -9,6 +9,8 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+
+	"github.com/otelperf/otelperf-go/internal/version"
 )
 
 // scope is the name of the instrumentation scope.
@@ -27,7 +29,7 @@ var sizeBoundaries = []float64{
 }
 
 func newMeter(mp metric.MeterProvider) metric.Meter {
-	return mp.Meter(scope, metric.WithSchemaURL(semconv.SchemaURL))
+	return mp.Meter(scope, metric.WithInstrumentationVersion(version.Version), metric.WithSchemaURL(semconv.SchemaURL))
 }
 
 // serverInstruments are the instruments of a Middleware.

@@ -7,6 +7,8 @@ import (
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+
+	"github.com/otelperf/otelperf-go/internal/version"
 )
 
 const scopeName = "github.com/otelperf/otelperf-go/views/notify"
@@ -24,7 +26,7 @@ func register(mp metric.MeterProvider, workers []*worker) (metric.Registration, 
 	if mp == nil {
 		mp = otel.GetMeterProvider()
 	}
-	meter := mp.Meter(scopeName)
+	meter := mp.Meter(scopeName, metric.WithInstrumentationVersion(version.Version))
 	dropped, err := meter.Int64ObservableCounter("otelperf.notify.dropped",
 		metric.WithUnit("{alert}"),
 		metric.WithDescription("Notifications of alerts that were not delivered."))
