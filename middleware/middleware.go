@@ -22,6 +22,7 @@ type Middleware struct {
 	series      *seriesTable[serverKey]
 	routes      *nameTable
 	joins       *joinTable
+	notes       *noteTable
 	active      *activeCells[serverActiveKey]
 	overflow    [schemes][2]*series // by scheme and whether the request failed
 	dropped     droppedCounts
@@ -53,6 +54,7 @@ func New(opts ...Option) (*Middleware, error) {
 		hosts:   hosts,
 		routes:  newNameTable(c.routeLimit),
 		joins:   newJoinTable(c.routeLimit),
+		notes:   newNoteTable(4 * c.routeLimit), // a route has some on the way in, and on the way out
 	}
 	if _, ok := c.provider.(noop.MeterProvider); ok {
 		m.off = true

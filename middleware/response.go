@@ -36,7 +36,6 @@ type response struct {
 	rare   *rareState    // nil unless an option needs it
 	inner  *http.Request // what the last Route was given, nil if that was r; its context has the innermost span
 	frame  routeFrame    // of the innermost Route that is running
-	found  string        // the route that the last Route that was left found
 
 	start   time.Duration
 	written int64

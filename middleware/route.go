@@ -127,28 +127,49 @@ func reach(w http.ResponseWriter) *response {
 // pattern in the request itself, where it is read when it is needed, also when
 // the handler panicked or became a stream.
 type routeFrame struct {
-	req       *http.Request
-	path      string // the request's path before the router got it
+	req   *http.Request
+	path  string      // the request's path before the router got it
+	notes *routeNotes // nil if there are none
+}
+
+// routeNotes are what the routers outside of a frame have said, and those
+// inside that are done. Most requests have none, those that have share them, and
+// none changes them: a response holds a pointer instead of three strings.
+type routeNotes struct {
 	base      string // the route as the routers outside know it
 	inherited string // the pattern that the request came with
+	found     string // the route that the last Route that was left found
+}
+
+// noted returns the frame's notes.
+func (f *routeFrame) noted() routeNotes {
+	if f.notes == nil {
+		return routeNotes{}
+	}
+	return *f.notes
 }
 
 // frameRoute returns the frame's route as far as it is known now.
 func (rw *response) frameRoute() string {
 	f := &rw.frame
 	pattern := f.req.Pattern
-	if pattern == "" || pattern == f.inherited {
-		return f.base
+	if f.notes == nil {
+		return cutPattern(pattern)
 	}
-	if pattern = cutPattern(pattern); f.base == "" {
+	if pattern == "" || pattern == f.notes.inherited {
+		return f.notes.base
+	}
+	if pattern = cutPattern(pattern); f.notes.base == "" {
 		return pattern
 	}
-	return rw.m.joins.join(f.base, rw.cutOff(), pattern)
+	return rw.m.joins.join(f.notes.base, rw.cutOff(), pattern)
 }
 
 // inherit notes what the routers outside of the middleware have matched.
 func (rw *response) inherit() {
-	rw.frame.base, rw.frame.inherited, rw.cut = cutPattern(rw.r.Pattern), rw.r.Pattern, unknownCut
+	pattern := rw.r.Pattern
+	rw.frame.notes = rw.m.notes.keep(routeNotes{base: cutPattern(pattern), inherited: pattern})
+	rw.cut = unknownCut
 }
 
 // unknownCut is the cut of a root frame until somebody asks for it: most have
@@ -187,7 +208,13 @@ func cutSegments(path, rest string) int {
 // nothing to do.
 func (rw *response) knows(r *http.Request) bool {
 	f := &rw.frame
-	return r == f.req && r.Pattern == f.inherited && r.URL.Path == f.path && rw.found == ""
+	if r != f.req || r.URL.Path != f.path {
+		return false
+	}
+	if f.notes == nil {
+		return r.Pattern == ""
+	}
+	return r.Pattern == f.notes.inherited && f.notes.found == ""
 }
 
 // cutTo counts the segments that were taken off the whole path, as the server
@@ -210,7 +237,9 @@ func (rw *response) enterRoute(r *http.Request) (outer routeFrame, cut int16) {
 		cutNow = cutTo(rw.frame.path, r.URL.Path, rw.cutOff())
 	}
 	outer, cut = rw.frame, rw.cut
-	rw.frame = routeFrame{req: r, path: r.URL.Path, base: base, inherited: r.Pattern}
+	rw.frame = routeFrame{req: r, path: r.URL.Path, notes: rw.m.notes.keep(routeNotes{
+		base: base, inherited: r.Pattern, found: rw.frame.noted().found,
+	})}
 	rw.setCut(cutNow)
 	rw.inner = r
 	rw.entered = true
@@ -220,11 +249,17 @@ func (rw *response) enterRoute(r *http.Request) (outer routeFrame, cut int16) {
 // leaveRoute keeps the route that was found, unless a Route further inside has
 // found one, and goes back to the frame before.
 func (rw *response) leaveRoute(outer routeFrame, cut int16) {
+	found := rw.frame.noted().found
 	if rw.entered {
 		rw.entered = false
-		rw.found = rw.frameRoute()
+		found = rw.frameRoute()
 	}
 	rw.frame, rw.cut = outer, cut
+	notes := outer.noted()
+	if notes.found != found {
+		notes.found = found
+		rw.frame.notes = rw.m.notes.keep(notes)
+	}
 }
 
 // routeNow returns the route as far as it is known now, "" if it is not.
@@ -234,7 +269,7 @@ func (rw *response) routeNow() string {
 			return route
 		}
 	}
-	route := rw.found
+	route := rw.frame.noted().found
 	if route == "" || rw.entered {
 		// No Route, or one that runs still: in a stream, or ended by a panic.
 		route = rw.frameRoute()
@@ -246,6 +281,40 @@ func (rw *response) routeNow() string {
 		return rw.m.joins.join(route, cutTo(rw.frame.path, far.first, rw.cutOff()), far.route)
 	}
 	return route
+}
+
+// A noteTable keeps one copy of each of the notes that there were. As the
+// patterns that they are made of they are few; past the limit, and where a
+// pattern is too long to be the program's own, each request has its own.
+type noteTable struct {
+	kept  table[routeNotes, *routeNotes]
+	limit int
+}
+
+func newNoteTable(limit int) *noteTable { return &noteTable{limit: limit} }
+
+// keep returns the table's copy of n, nil if n says nothing.
+func (t *noteTable) keep(n routeNotes) *routeNotes {
+	if n == (routeNotes{}) {
+		return nil
+	}
+	slot := uint(len(n.base)) ^ uint(len(n.inherited))<<2 ^ uint(len(n.found))<<4
+	if kept, ok := t.kept.find(n, slot); ok {
+		return kept
+	}
+	return t.make(n)
+}
+
+func (t *noteTable) make(n routeNotes) *routeNotes {
+	if len(n.base)+len(n.inherited)+len(n.found) > 3*maxName {
+		return &n
+	}
+	// The strings may be parts of a request, all of which would be kept with them.
+	n = routeNotes{strings.Clone(n.base), strings.Clone(n.inherited), strings.Clone(n.found)}
+	if kept, ok := t.kept.add(n, t.limit, func() *routeNotes { return &n }); ok {
+		return kept
+	}
+	return &n
 }
 
 // A joinTable remembers joined patterns, so that nested muxes do not cost an
