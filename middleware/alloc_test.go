@@ -46,12 +46,16 @@ func TestServerAllocations(t *testing.T) {
 		h    http.Handler
 		bare http.Handler // what h costs without us
 		opts []middleware.Option
-		want float64
+
+		pattern string // of a mux outside
+		want    float64
 	}{
 		"plain":    {h: hello, bare: hello, want: 1},
 		"route":    {h: middleware.Route(hello), bare: hello, want: 1},
 		"labelled": {h: labelled, bare: labelled, want: 1},
 		"nested":   {h: nested, bare: bareNested, want: 1},
+		"replaced": {h: replace(middleware.Route(muxOf("/api/{what}", hello))), bare: replace(muxOf("/api/{what}", hello)), want: 1},
+		"inherits": {h: replace(middleware.Route(hello)), bare: replace(hello), pattern: "POST /api/users", want: 1},
 		"sizes":    {h: hello, bare: hello, opts: []middleware.Option{middleware.WithBodySizes()}, want: 1},
 		"filtered": {
 			h: hello, bare: hello, want: 0,
@@ -64,6 +68,7 @@ func TestServerAllocations(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := httptest.NewRequest(http.MethodPost, "/api/users", strings.NewReader("x"))
+			r.Pattern = c.pattern
 			bare := handle(c.bare, r)
 			if got := handle(newMeter(t).server(c.opts...).Handler(c.h), r) - bare; got != c.want {
 				t.Errorf("%v allocations, want %v", got, c.want)

@@ -153,7 +153,7 @@
 //
 // # Cost
 //
-// One allocation for a server's request, the ResponseWriter of 176 bytes; none
+// One allocation for a server's request, the ResponseWriter of 128 bytes; none
 // for a client's, one with [WithBodyEnd]. Most of the time is the SDK's, which
 // looks at each attribute of each recording. Where a histogram has the Bind
 // method of OpenTelemetry's metric/x extension, attributes are bound ahead of

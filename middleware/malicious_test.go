@@ -247,6 +247,14 @@ func TestLongValues(t *testing.T) {
 				h.ServeHTTP(discard{make(http.Header)}, r)
 			}
 		}, "http.server.request.duration", "otelperf.http.server.routes.dropped", 1},
+		"pattern": {func(m *meter) func(int) {
+			h := m.server().Handler(replace(pathAsPattern(pathAsPattern(http.HandlerFunc(nothing)))))
+			return func(i int) {
+				r := maliciousRequest(0)
+				r.URL.Path = "/a/" + junk(i)
+				h.ServeHTTP(discard{make(http.Header)}, r)
+			}
+		}, "http.server.request.duration", "otelperf.http.server.routes.dropped", 1},
 		"attribute": {func(m *meter) func(int) {
 			h := m.server(middleware.WithAttributes(func(r *http.Request) []attribute.KeyValue {
 				return []attribute.KeyValue{
@@ -310,6 +318,19 @@ func TestLongValues(t *testing.T) {
 	}
 }
 
+// pathAsPattern is a router that takes each path for a pattern, and passes on
+// what follows its first segment.
+func pathAsPattern(next http.Handler) http.Handler {
+	return middleware.Route(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Pattern = r.URL.Path
+		if i := strings.IndexByte(r.URL.Path[1:], '/'); i >= 0 {
+			http.StripPrefix(r.URL.Path[:1+i], next).ServeHTTP(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	}))
+}
+
 // TestKeptStringsAreCopies uses parts of long strings as values that are kept.
 func TestKeptStringsAreCopies(t *testing.T) {
 	m := newMeter(t)
@@ -323,9 +344,14 @@ func TestKeptStringsAreCopies(t *testing.T) {
 			return []attribute.KeyValue{attribute.String(r.Host, r.UserAgent())}
 		})).Handler(http.HandlerFunc(nothing))
 	tr := m.transport(answer(200, http.NoBody), middleware.WithURLTemplate(func(r *http.Request) string { return r.URL.Path }))
+	patterns := newMeter(t)
+	routed := patterns.server().Handler(replace(pathAsPattern(pathAsPattern(http.HandlerFunc(nothing)))))
 	before := heap()
 	for i := range 50 {
 		r := maliciousRequest(0)
+		r.URL.Path = ("/a/" + strconv.Itoa(i+100) + strings.Repeat("x", 1<<20))[:len("/a/100")]
+		routed.ServeHTTP(discard{make(http.Header)}, r)
+		r = maliciousRequest(0)
 		r.URL.Path, r.Host = part(i), part(i)
 		r.Header["User-Agent"] = []string{part(i)}
 		h.ServeHTTP(discard{make(http.Header)}, r)
@@ -338,6 +364,9 @@ func TestKeptStringsAreCopies(t *testing.T) {
 		if got := len(m.samples(name)); got != 50 {
 			t.Errorf("%d series of %s, want 50", got, name)
 		}
+	}
+	if got := patterns.samples("http.server.request.duration"); len(got) != 50 || !strings.Contains(got[7].attrs, "http.route=/a/1") {
+		t.Errorf("%d series of patterns, want 50: %v", len(got), got)
 	}
 }
 

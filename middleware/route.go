@@ -269,8 +269,10 @@ func (rw *response) routeNow() string {
 			return route
 		}
 	}
-	route := rw.frame.noted().found
-	if route == "" || rw.entered {
+	var route string
+	if n := rw.frame.notes; n != nil && n.found != "" && !rw.entered {
+		route = n.found
+	} else {
 		// No Route, or one that runs still: in a stream, or ended by a panic.
 		route = rw.frameRoute()
 	}
@@ -284,8 +286,8 @@ func (rw *response) routeNow() string {
 }
 
 // A noteTable keeps one copy of each of the notes that there were. As the
-// patterns that they are made of they are few; past the limit, and where a
-// pattern is too long to be the program's own, each request has its own.
+// patterns that they are made of they are few; past the limit, and where one
+// is too long for a route, each request has its own.
 type noteTable struct {
 	kept  table[routeNotes, *routeNotes]
 	limit int
@@ -305,8 +307,9 @@ func (t *noteTable) keep(n routeNotes) *routeNotes {
 	return t.make(n)
 }
 
+// make is keep for notes that the table has no copy of.
 func (t *noteTable) make(n routeNotes) *routeNotes {
-	if len(n.base)+len(n.inherited)+len(n.found) > 3*maxName {
+	if len(n.base) > maxName || len(n.inherited) > maxName || len(n.found) > maxName {
 		return &n
 	}
 	// The strings may be parts of a request, all of which would be kept with them.
@@ -345,6 +348,11 @@ func (t *joinTable) join(base string, cut int, pattern string) string {
 		return s
 	}
 	joined := joinPatterns(base, cut, pattern)
+	if len(base) > maxName || len(pattern) > maxName {
+		return joined
+	}
+	// The strings may be parts of a request, all of which would be kept with them.
+	k.base, k.pattern = strings.Clone(base), strings.Clone(pattern)
 	t.joined.add(k, t.limit, func() string { return joined })
 	return joined
 }
