@@ -185,11 +185,11 @@ func histograms[N int64 | float64](in input, points []metricdata.HistogramDataPo
 		if s == nil || in.pass(s, p.Time) {
 			continue
 		}
-		if in.goesOn(s, p.StartTime) && distribution.Advance(&in.current, &s.prev, p) {
+		if in.goesOn(s, p.StartTime) && distribution.Advance(&in.current, &s.prev, &in.metric.grids, p) {
 			in.add(s, in.reach(s, p.StartTime, p.Time))
 			continue
 		}
-		if err := distribution.LoadExplicit(&in.current, p); err != nil {
+		if err := distribution.LoadExplicit(&in.current, &in.metric.grids, p); err != nil {
 			in.spoilt(s)
 			continue
 		}

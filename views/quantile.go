@@ -14,7 +14,7 @@ import (
 // no sense. It allocates a copy of the buckets.
 func Quantile[N int64 | float64](p metricdata.HistogramDataPoint[N], q float64) float64 {
 	var d distribution.Distribution
-	if err := distribution.LoadExplicit(&d, &p); err != nil {
+	if err := distribution.LoadExplicit(&d, new(distribution.Grids), &p); err != nil {
 		return math.NaN()
 	}
 	return d.Quantile(q)

@@ -48,6 +48,7 @@ type metric struct {
 	present bool      // a point of it was seen, ever
 	seen    int       // series of this evaluation
 
+	grids    distribution.Grids
 	tallies  map[string]*tally // by the numbers of their groups
 	tallied  []*tally          // in this collection
 	numbered uint64            // groups, ever
@@ -305,6 +306,7 @@ func (e *evaluator) holdLevels(m *metric) {
 // forget drops the series that ended. A cumulative series is given more time,
 // because its whole past would count as new if it came back.
 func (m *metric) forget(evaluation uint64, t tick) {
+	m.grids.Forget()
 	missing := len(m.series) - m.seen
 	clear(m.order[m.seen:])
 	m.order, m.seen = m.order[:m.seen], 0

@@ -31,6 +31,7 @@ func TestAdvanceIsLoadAndSince(t *testing.T) {
 	}
 	rng := rand.New(rand.NewPCG(1, 1))
 	var short, long Distribution // reused, as they are in service
+	var grids Grids
 	var took, refused int
 	for range 20_000 {
 		before := draw(rng)
@@ -45,10 +46,10 @@ func TestAdvanceIsLoadAndSince(t *testing.T) {
 		}
 		var was, next Distribution
 		was.Copy(prev)
-		err := LoadExplicit(&long, p)
+		err := LoadExplicit(&long, &grids, p)
 		next.Copy(&long)
 		goesOn := err == nil && long.Since(&was)
-		if !Advance(&short, prev, p) {
+		if !Advance(&short, prev, &grids, p) {
 			refused++
 			// Only what is out of the ordinary is left to the long way.
 			if goesOn && long.Kind == Explicit && len(p.Bounds) == len(long.bounds) {

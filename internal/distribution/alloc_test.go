@@ -18,10 +18,11 @@ func TestSteadyStateAllocatesNothing(t *testing.T) {
 		exponential(6, 0.5, 3, -2), exponential(3, 100, 1e-3), exponential(8, 7, 8, 9),
 	}
 	var d, sum Distribution
+	var grids Grids
 	run := func() {
 		sum.Reset()
 		for _, p := range points {
-			_ = LoadExplicit(&d, p)
+			_ = LoadExplicit(&d, &grids, p)
 			sum.Add(&d)
 		}
 		_ = sum.Quantile(0.95)

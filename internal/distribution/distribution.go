@@ -50,7 +50,8 @@ type Distribution struct {
 
 	Kind Kind
 
-	// Explicit buckets: counts[i] is of (bounds[i-1], bounds[i]].
+	// Explicit buckets: counts[i] is of (bounds[i-1], bounds[i]]. The bounds may
+	// be shared, and are never changed, unless they are in own.
 	bounds []float64
 	counts []uint64
 	// Those outside of [low, high) are empty. What one interval added to a
@@ -63,7 +64,7 @@ type Distribution struct {
 	zeroThreshold float64
 	pos, neg      span
 
-	scratch []float64
+	own, scratch []float64
 }
 
 // span is a run of exponential buckets: counts[i] is of (b^(offset+i), b^(offset+i+1)].
@@ -77,7 +78,7 @@ func (d *Distribution) Reset() {
 	d.Count, d.Sum = 0, 0
 	d.Lo, d.Hi = math.NaN(), math.NaN()
 	d.Kind = Plain
-	d.bounds, d.counts, d.low, d.high = d.bounds[:0], d.counts[:0], 0, 0
+	d.bounds, d.counts, d.low, d.high = nil, d.counts[:0], 0, 0
 	d.scale, d.zeroCount, d.zeroThreshold = 0, 0, 0
 	d.pos.offset, d.pos.counts = 0, d.pos.counts[:0]
 	d.neg.offset, d.neg.counts = 0, d.neg.counts[:0]
@@ -93,12 +94,9 @@ func (d *Distribution) LoadPlain(count uint64, sum float64) error {
 	return nil
 }
 
-// LoadExplicit makes d a copy of p's data, or says why p cannot be used.
-//
-// It takes less if d had the same bounds before, as one series after the other
-// of a metric has.
-func LoadExplicit[N int64 | float64](d *Distribution, p *metricdata.HistogramDataPoint[N]) error {
-	checked := slices.Equal(d.bounds, p.Bounds)
+// LoadExplicit makes d a copy of p's data, or says why p cannot be used. The
+// bounds are from g.
+func LoadExplicit[N int64 | float64](d *Distribution, g *Grids, p *metricdata.HistogramDataPoint[N]) error {
 	d.Reset()
 	d.Count, d.Sum = p.Count, float64(p.Sum)
 	d.Lo, d.Hi = extreme(p.Min), extreme(p.Max)
@@ -111,19 +109,15 @@ func LoadExplicit[N int64 | float64](d *Distribution, p *metricdata.HistogramDat
 	if len(p.BucketCounts) != len(p.Bounds)+1 {
 		return errBuckets
 	}
-	if !checked && !rising(p.Bounds) {
-		return errBounds
+	bounds, err := g.of(p.Bounds)
+	if err != nil {
+		return err
 	}
 	if !addsUp(p.Count, p.BucketCounts) {
 		return errCount
 	}
 	d.Kind = Explicit
-	if checked {
-		d.bounds = d.bounds[:len(p.Bounds)] // they are there still
-	} else {
-		d.bounds = append(d.bounds, p.Bounds...)
-	}
-	d.counts = append(d.counts, p.BucketCounts...)
+	d.bounds, d.counts = bounds, append(d.counts, p.BucketCounts...)
 	if n := len(d.bounds); n > 0 && math.IsInf(d.bounds[n-1], 1) { // says nothing
 		d.counts[n-1] += d.counts[n]
 		d.bounds, d.counts = d.bounds[:n-1], d.counts[:n]
@@ -190,11 +184,20 @@ func extreme[N int64 | float64](e metricdata.Extrema[N]) float64 {
 func (d *Distribution) Copy(src *Distribution) {
 	d.Reset()
 	d.Count, d.Sum, d.Lo, d.Hi, d.Kind = src.Count, src.Sum, src.Lo, src.Hi, src.Kind
-	d.bounds = append(d.bounds, src.bounds...)
+	d.bounds = src.bounds
+	if len(src.own) > 0 && identical(src.bounds, src.own) {
+		d.setBounds(src.bounds)
+	}
 	d.counts, d.low, d.high = append(d.counts, src.counts...), src.low, src.high
 	d.scale, d.zeroCount, d.zeroThreshold = src.scale, src.zeroCount, src.zeroThreshold
 	d.pos.copy(&src.pos)
 	d.neg.copy(&src.neg)
+}
+
+// setBounds gives d a copy of bounds of its own.
+func (d *Distribution) setBounds(bounds []float64) {
+	d.own = append(d.own[:0], bounds...)
+	d.bounds = d.own
 }
 
 // Since turns d, a cumulative state, into what was added since prev, an
@@ -210,7 +213,7 @@ func (d *Distribution) Since(prev *Distribution) bool {
 	}
 	switch d.Kind {
 	case Explicit:
-		if !slices.Equal(d.bounds, prev.bounds) || fell(d.counts, prev.counts) {
+		if !equalBounds(d.bounds, prev.bounds) || fell(d.counts, prev.counts) {
 			return false
 		}
 		for i, c := range prev.counts {
@@ -238,14 +241,17 @@ func (d *Distribution) Since(prev *Distribution) bool {
 // prev, and prev that state. It does the work of [LoadExplicit] and Since in one
 // go, for buckets that go on as they were; for all else it returns false with prev
 // as it was, and nothing is to be read from d.
-func Advance[N int64 | float64](d, prev *Distribution, p *metricdata.HistogramDataPoint[N]) bool {
+func Advance[N int64 | float64](d, prev *Distribution, g *Grids, p *metricdata.HistogramDataPoint[N]) bool {
 	n, sum := len(p.BucketCounts), float64(p.Sum)
-	if prev.Kind != Explicit || n != len(prev.counts) || math.IsNaN(sum) || !slices.Equal(prev.bounds, p.Bounds) {
+	if prev.Kind != Explicit || n != len(prev.counts) || n != len(p.Bounds)+1 || math.IsNaN(sum) {
+		return false
+	}
+	bounds, err := g.of(p.Bounds)
+	if err != nil || !equalBounds(prev.bounds, bounds) {
 		return false
 	}
 	d.Reset()
-	d.Kind = Explicit
-	d.bounds = append(d.bounds, p.Bounds...)
+	d.Kind, d.bounds = Explicit, bounds
 	d.counts = slices.Grow(d.counts, n)[:n]
 	if !d.subtract(prev.counts, p.BucketCounts, p.Count) {
 		return false
@@ -361,7 +367,7 @@ func (d *Distribution) Add(o *Distribution) {
 	switch {
 	case d.Kind != o.Kind:
 		d.Kind = Mixed
-	case d.Kind == Explicit && slices.Equal(d.bounds, o.bounds):
+	case d.Kind == Explicit && equalBounds(d.bounds, o.bounds):
 		for i := o.low; i < o.high; i++ {
 			d.counts[i] += o.counts[i]
 		}
@@ -407,5 +413,5 @@ func (d *Distribution) coarsen(bounds []float64) {
 	}
 	d.counts = d.counts[:len(bounds)+1]
 	d.low, d.high = 0, len(d.counts)
-	d.bounds = append(d.bounds[:0], bounds...)
+	d.setBounds(bounds)
 }

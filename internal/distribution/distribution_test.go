@@ -29,7 +29,7 @@ func explicit(bounds []float64, values ...float64) *metricdata.HistogramDataPoin
 func load(t testing.TB, p *metricdata.HistogramDataPoint[float64]) *Distribution {
 	t.Helper()
 	var d Distribution
-	if err := LoadExplicit(&d, p); err != nil {
+	if err := LoadExplicit(&d, new(Grids), p); err != nil {
 		t.Fatal(err)
 	}
 	return &d
@@ -59,13 +59,13 @@ func TestLoadExplicitRefusesNonsense(t *testing.T) {
 			p := ok()
 			spoil(p)
 			var d Distribution
-			if err := LoadExplicit(&d, p); err == nil {
+			if err := LoadExplicit(&d, new(Grids), p); err == nil {
 				t.Error("no error")
 			}
 		})
 	}
 	var d Distribution
-	if err := LoadExplicit(&d, ok()); err != nil {
+	if err := LoadExplicit(&d, new(Grids), ok()); err != nil {
 		t.Error(err)
 	}
 }
@@ -269,7 +269,7 @@ func TestReusedIsAsGoodAsNew(t *testing.T) {
 			err = errors.Join(LoadExponential(&used, p), LoadExponential(&fresh, p))
 		default:
 			p := explicit(grids[rng.IntN(len(grids))], draw(rng)...)
-			err = errors.Join(LoadExplicit(&used, p), LoadExplicit(&fresh, p))
+			err = errors.Join(LoadExplicit(&used, new(Grids), p), LoadExplicit(&fresh, new(Grids), p))
 		}
 		if err != nil {
 			t.Fatal(err)

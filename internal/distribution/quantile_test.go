@@ -40,7 +40,7 @@ func TestQuantileIsExactAtABound(t *testing.T) {
 					p.BucketCounts[1] = n - above
 					p.BucketCounts[bucket] = above
 					var d Distribution
-					if err := LoadExplicit(&d, p); err != nil {
+					if err := LoadExplicit(&d, new(Grids), p); err != nil {
 						t.Fatal(err)
 					}
 					if got, want := d.Quantile(q) > 0.12, above > allowed; got != want {
@@ -60,7 +60,7 @@ func TestQuantileOfHugeCountsStaysAboveTheBound(t *testing.T) {
 		Bounds: []float64{0.12, 0.1201}, BucketCounts: []uint64{n/2 - 1, n/2 + 1, 0}, Count: n, Sum: 1,
 	}
 	var d Distribution
-	if err := LoadExplicit(&d, p); err != nil {
+	if err := LoadExplicit(&d, new(Grids), p); err != nil {
 		t.Fatal(err)
 	}
 	if q := d.Quantile(0.5); q <= 0.12 {

@@ -34,6 +34,7 @@ type metric struct {
 
 	inputs map[attribute.Distinct]*input
 	sums   map[sumKey]*sum
+	grids  distribution.Grids
 	rate   bool // of a count that only rises
 }
 
@@ -118,6 +119,7 @@ func (in *intake) metric(m *metricdata.Metrics) {
 	case metricdata.Summary: // no metric that is kept is one
 	case nil:
 	}
+	s.grids.Forget()
 }
 
 // input finds the series of a point; nil if the point cannot be used.
@@ -213,7 +215,7 @@ func histograms[N int64 | float64](in *intake, s *metric, points []metricdata.Hi
 	}
 	for i := range points {
 		d := &points[i]
-		if err := distribution.LoadExplicit(&in.current, d); err != nil {
+		if err := distribution.LoadExplicit(&in.current, &s.grids, d); err != nil {
 			in.bad++
 			continue
 		}
