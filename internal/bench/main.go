@@ -5,15 +5,18 @@
 //
 // ratio is ours_ns divided by peer_ns. All contenders of a comparison take turns,
 // several times, and the best time of each counts, because whatever else runs on
-// the machine can only make them slower.
+// the machine can only make them slower. Of times that are of all CPUs the median
+// counts: the garbage collector's share is in them, and differs from round to round.
 package main
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"os"
 	"regexp"
 	"runtime"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -96,8 +99,8 @@ func (c comparison) measure(rounds int) (ours result, peers []result) {
 		}
 		runs[i] = run
 	}
-	best := make([]result, len(all))
-	for round := range rounds {
+	results := make([][]result, len(all))
+	for range rounds {
 		for i, run := range runs {
 			var cpu time.Duration // of the last call, which has the N of the result
 			r := testing.Benchmark(func(b *testing.B) {
@@ -114,12 +117,18 @@ func (c comparison) measure(rounds int) (ours result, peers []result) {
 			if c.cpu {
 				got.ns = float64(cpu.Nanoseconds()) / float64(r.N)
 			}
-			if round == 0 || got.ns < best[i].ns {
-				best[i] = got
-			}
+			results[i] = append(results[i], got)
 		}
 	}
-	return best[0], best[1:]
+	count := make([]result, len(all))
+	for i, of := range results {
+		slices.SortFunc(of, func(a, b result) int { return cmp.Compare(a.ns, b.ns) })
+		count[i] = of[0]
+		if c.cpu {
+			count[i] = of[len(of)/2]
+		}
+	}
+	return count[0], count[1:]
 }
 
 // processTime returns what the process has spent on all CPUs.
