@@ -239,7 +239,7 @@ func TestOptionLimits(t *testing.T) {
 	for i := range names {
 		names[i] = fmt.Sprintf("host%d:%d", i, i+1)
 	}
-	names[0] = "a:65535"
+	names[0], names[1] = "a:65535", "a:1"
 	if _, err := middleware.New(middleware.WithServerAddresses(names...), middleware.WithRouteLimit(10_000),
 		middleware.WithSeriesLimit(1), middleware.WithMeterProvider(newMeter(t).provider)); err != nil {
 		t.Error(err)
