@@ -18,7 +18,7 @@ type Middleware struct {
 	config
 	methods     methodSet
 	hosts       *serverNames
-	instruments serverInstruments
+	instruments instruments
 	series      *seriesTable[serverKey]
 	routes      *nameTable
 	joins       *joinTable
@@ -62,7 +62,7 @@ func New(opts ...Option) (*Middleware, error) {
 	}
 	m.active = newActiveCells(c.seriesLimit, serverActiveKey{}, m.newActiveCell)
 	m.series = newSeriesTable(c.seriesLimit, m.newSeries)
-	if err := m.instruments.init(m); err != nil {
+	if err := m.instrument(); err != nil {
 		return nil, errors.Join(fmt.Errorf("middleware: %w", err), m.Close())
 	}
 	m.overflow = m.newOverflow()

@@ -62,7 +62,7 @@ func NewTransport(base http.RoundTripper, opts ...Option) (*Transport, error) {
 	}
 	t.active = newActiveCells(c.seriesLimit, clientActiveKey{host: t.hosts.other}, t.newActiveCell)
 	t.series = newSeriesTable(c.seriesLimit, t.newSeries)
-	if err := t.instruments.init(t); err != nil {
+	if err := t.instrument(); err != nil {
 		return nil, errors.Join(fmt.Errorf("middleware: %w", err), t.Close())
 	}
 	t.overflow = t.newOverflow()

@@ -1,93 +1,46 @@
 package middleware
 
 import (
-	"context"
-	"errors"
-	"sync"
-	"sync/atomic"
-
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/semconv/v1.43.0/httpconv"
 )
 
 // clientInstruments are the instruments of a Transport.
 type clientInstruments struct {
-	duration     metric.Float64Histogram
-	requestSize  metric.Int64Histogram
-	responseSize metric.Int64Histogram
-	phase        metric.Float64Histogram
-	phaseSeries  phaseSeries
-	registration metric.Registration
-	closeOnce    sync.Once
-	closeErr     error
+	instruments
+	phase       metric.Float64Histogram // nil unless phases are recorded
+	phaseSeries phaseSeries
 }
 
-func (in *clientInstruments) init(t *Transport) error {
-	meter := newMeter(t.provider)
-	var errs [8]error
-	in.duration, errs[0] = meter.Float64Histogram("http.client.request.duration",
-		metric.WithUnit("s"),
-		metric.WithDescription("Duration of HTTP client requests."),
-		metric.WithExplicitBucketBoundaries(durationBoundaries...))
-	if t.bodySizes {
-		in.requestSize, errs[1] = meter.Int64Histogram("http.client.request.body.size",
-			metric.WithUnit("By"),
-			metric.WithDescription("Size of HTTP client request bodies."),
-			metric.WithExplicitBucketBoundaries(sizeBoundaries...))
-		in.responseSize, errs[2] = meter.Int64Histogram("http.client.response.body.size",
-			metric.WithUnit("By"),
-			metric.WithDescription("Size of HTTP client response bodies."),
-			metric.WithExplicitBucketBoundaries(sizeBoundaries...))
-	}
+var clientPhase = ourMetric{
+	"otelperf.http.client.phase.duration", "s",
+	"Duration of the phases of HTTP client requests.",
+}
+
+// instrument makes the instruments of t.
+func (t *Transport) instrument() error {
+	s, in := newSetup(t.provider), &t.instruments
+	in.duration = s.duration(httpconv.ClientRequestDuration{})
+	in.requestSize = s.size(t.bodySizes, httpconv.ClientRequestBodySize{})
+	in.responseSize = s.size(t.bodySizes, httpconv.ClientResponseBodySize{})
 	if t.phases {
-		in.phase, errs[3] = meter.Float64Histogram("otelperf.http.client.phase.duration",
-			metric.WithUnit("s"),
-			metric.WithDescription("Duration of the phases of HTTP client requests."),
-			metric.WithExplicitBucketBoundaries(durationBoundaries...))
+		in.phase = s.duration(clientPhase)
 	}
-	var active metric.Int64ObservableUpDownCounter
-	var dropped [3]metric.Int64ObservableCounter
-	active, errs[4] = meter.Int64ObservableUpDownCounter("http.client.active_requests",
-		metric.WithUnit("{request}"),
-		metric.WithDescription("Number of active HTTP requests."))
-	dropped[0], errs[5] = meter.Int64ObservableCounter("otelperf.http.client.hosts.dropped",
-		metric.WithUnit("{request}"),
-		metric.WithDescription("Requests to hosts over the limit of hosts, recorded as _OTHER."))
-	dropped[1], errs[6] = meter.Int64ObservableCounter("otelperf.http.client.templates.dropped",
-		metric.WithUnit("{request}"),
-		metric.WithDescription("Requests whose URL template was over the limit, recorded as _OTHER."))
-	dropped[2], errs[7] = meter.Int64ObservableCounter("otelperf.http.client.series.dropped",
-		metric.WithUnit("{request}"),
-		metric.WithDescription("Requests whose combination of attributes was over the limit of series."))
-	if err := errors.Join(errs[:]...); err != nil {
-		return err
-	}
-	counts := [3]*atomic.Int64{&t.hosts.dropped, &t.dropped.routes, &t.dropped.series}
-	var err error
-	in.registration, err = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+	active := s.level(httpconv.ClientActiveRequestsObservable{})
+	s.count(&t.hosts.dropped, "otelperf.http.client.hosts.dropped", "{request}",
+		"Requests to hosts over the limit of hosts, recorded as _OTHER.")
+	s.count(&t.dropped.routes, "otelperf.http.client.templates.dropped", "{request}",
+		"Requests whose URL template was over the limit, recorded as _OTHER.")
+	s.count(&t.dropped.series, "otelperf.http.client.series.dropped", "{request}",
+		"Requests whose combination of attributes was over the limit of series.")
+	return in.observe(s, func(o metric.Observer) {
 		for _, e := range t.active.load() {
-			c := e.value
-			a, _ := c.load()
-			o.ObserveInt64(active, a, c.opts...)
-		}
-		for i, n := range counts {
-			if n := n.Load(); n > 0 {
-				o.ObserveInt64(dropped[i], n)
-			}
-		}
-		return nil
-	}, active, dropped[0], dropped[1], dropped[2])
-	return err
-}
-
-func (in *clientInstruments) close() error {
-	in.closeOnce.Do(func() {
-		if in.registration != nil {
-			in.closeErr = in.registration.Unregister()
+			n, _ := e.value.load()
+			o.ObserveInt64(active, n, e.value.opts...)
 		}
 	})
-	return in.closeErr
 }
 
 // clientActiveKey has the attributes of http.client.active_requests.
