@@ -8,6 +8,7 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/semconv/v1.43.0/httpconv"
 )
 
 const (
@@ -239,7 +240,7 @@ func failed(metric string, attrs *attribute.Set) bool {
 	if v, ok := attrs.Value(semconv.ErrorTypeKey); ok && v.AsString() != "" {
 		return v.AsString() != errorCanceled
 	}
-	if metric != "http.server.request.duration" {
+	if metric != (httpconv.ServerRequestDuration{}).Name() {
 		return false
 	}
 	code, _ := attrs.Value(semconv.HTTPResponseStatusCodeKey)

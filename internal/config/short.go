@@ -6,6 +6,9 @@ import (
 	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/semconv/v1.43.0/httpconv"
+	"go.opentelemetry.io/otel/semconv/v1.43.0/processconv"
 
 	"github.com/otelperf/otelperf-go/views"
 )
@@ -13,14 +16,18 @@ import (
 // The names that this package shares with those that record.
 const (
 	operationDuration = "otelperf.operation.duration"
-	serverDuration    = "http.server.request.duration"
-	memoryUsage       = "process.memory.usage"
-	cpuUtilization    = "process.cpu.utilization"
 
 	operationName = attribute.Key("otelperf.operation.name")
 	baselineName  = attribute.Key("otelperf.baseline.name")
 	sourceKey     = attribute.Key("otelperf.source")
-	routeKey      = attribute.Key("http.route")
+	routeKey      = semconv.HTTPRouteKey
+)
+
+// The names that the conventions have.
+var (
+	serverDuration = httpconv.ServerRequestDuration{}.Name()
+	memoryUsage    = processconv.MemoryUsage{}.Name()
+	cpuUtilization = processconv.CPUUtilization{}.Name()
 )
 
 // A dimension is what all short names of one ending have in common.

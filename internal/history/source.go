@@ -5,15 +5,16 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/semconv/v1.43.0/httpconv"
 )
 
 const (
 	operationName = attribute.Key("otelperf.operation.name")
 	overflowKey   = attribute.Key("otel.metric.overflow")
 	canceled      = "canceled" // an error.type that is no failure: the caller left
-
-	serverDuration = "http.server.request.duration"
 )
+
+var serverDuration = httpconv.ServerRequestDuration{}.Name()
 
 // Names of series that have no attribute to be named by.
 const (
@@ -50,11 +51,11 @@ func sourceOf(metric string, distribution bool) source {
 		return source{kind: Operation, keep: distribution}
 	case serverDuration:
 		return source{kind: Route, keep: distribution}
-	case "http.client.request.duration":
+	case httpconv.ClientRequestDuration{}.Name():
 		return source{kind: Client, keep: distribution}
 	case "otelperf.operation.active":
 		return source{kind: Number, keep: !distribution, by: []attribute.Key{operationName}}
-	case "http.server.active_requests", "http.client.active_requests", "otelperf.http.server.streams":
+	case httpconv.ServerActiveRequests{}.Name(), httpconv.ClientActiveRequests{}.Name(), "otelperf.http.server.streams":
 		return source{kind: Number, keep: !distribution, by: []attribute.Key{}}
 	}
 	if strings.HasPrefix(metric, "process.") || strings.HasPrefix(metric, "go.") {

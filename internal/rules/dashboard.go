@@ -7,6 +7,8 @@ import (
 	"math"
 	"strings"
 
+	"go.opentelemetry.io/otel/semconv/v1.43.0/httpconv"
+
 	"github.com/otelperf/otelperf-go/views"
 )
 
@@ -312,14 +314,14 @@ func (b *board) operations() {
 }
 
 func (b *board) http() {
-	const duration = "http.server.request.duration"
+	duration := httpconv.ServerRequestDuration{}.Name()
 	b.row("HTTP server")
 	route, legend := b.label("http.route")
 	status, code := b.label("http.response.status_code")
 	b.graph("Requests per second, by route", "", "reqps", nil, b.rate(duration, route), legend)
 	b.graph("Requests per second, by status", "", "reqps", nil, b.rate(duration, status), code)
 	b.graph("Latency by route, p95", "", "s", nil, b.quantile(0.95, duration, route), legend)
-	b.graph("Requests in flight", "", "short", nil, b.sum("http.server.active_requests", ""), "in flight",
+	b.graph("Requests in flight", "", "short", nil, b.sum(httpconv.ServerActiveRequests{}.Name(), ""), "in flight",
 		b.sum("otelperf.http.server.streams", ""), "of them open streams")
 }
 

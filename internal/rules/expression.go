@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/otel/semconv/v1.43.0/httpconv"
+
 	"github.com/otelperf/otelperf-go/views"
 )
 
@@ -121,7 +123,7 @@ func (j *judged) perSecond(window string, alternatives ...[]matcher) (string, er
 func (j *judged) failures() [][]matcher {
 	kind := j.attribute("error.type")
 	all := [][]matcher{{{kind, "!=", ""}, {kind, "!=", "canceled"}}}
-	if j.Metric == "http.server.request.duration" {
+	if j.Metric == (httpconv.ServerRequestDuration{}).Name() {
 		all = append(all, []matcher{equal(kind, ""), {j.attribute("http.response.status_code"), "=~", "[5-9].."}})
 	}
 	return all
