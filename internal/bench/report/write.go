@@ -44,8 +44,9 @@ func write(w *bytes.Buffer, r report) {
 		r.rounds, r.length, time.Now().UTC().Format("2 January 2006"), processor(), runtime.NumCPU(),
 		runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	p("Contenders take turns, and the best round of each counts: whatever else runs on a machine can only")
-	p("slow them down. Ratios travel to other machines, nanoseconds do not. Nothing here is asserted by a test;")
-	p("allocations are.")
+	p("slow them down. Of the Processor, whose time is that of all CPUs and has the garbage collector's share in it, the")
+	p("median of longer rounds counts. Ratios travel to other machines, nanoseconds do not. Nothing here is asserted by")
+	p("a test; allocations are.")
 	p("")
 	r.claims(p)
 	r.profile(p)
