@@ -35,53 +35,30 @@ func (m *Middleware) instrument() error {
 	})
 }
 
-// serverActiveKey has the attributes of http.server.active_requests.
-type serverActiveKey struct {
-	host   uint16
-	method uint8
-	scheme scheme
-}
-
-func (k serverActiveKey) slot() uint {
-	return uint(k.method)<<1 ^ uint(k.scheme) ^ uint(k.host)<<3
-}
-
-func (m *Middleware) newActiveCell(k serverActiveKey) *activeCell {
+// newActiveCell makes the cell of the traits of http.server.active_requests.
+func (m *Middleware) newActiveCell(t traits) *activeCell {
 	return newActiveCell(m.hosts.appendTo([]attribute.KeyValue{
-		m.methods.attribute(k.method),
-		k.scheme.attribute(),
-	}, k.host)...)
+		m.methods.attribute(t.method()),
+		t.scheme().attribute(),
+	}, t.host())...)
 }
 
 // serverKey has the attributes of a request's duration and sizes.
 type serverKey struct {
-	route    string
-	host     uint16
-	status   uint16
-	method   uint8
-	scheme   scheme
-	protocol protocol
-	fault    fault
+	route string
+	traits
 }
 
-func (k *serverKey) slot() uint {
-	return uint(len(k.route)) ^ uint(k.status)<<2 ^ uint(k.method) ^ uint(k.fault)<<1 ^ uint(k.host)
-}
+func (k serverKey) slot() uint { return uint(len(k.route)) ^ k.traits.slot() }
 
 func (m *Middleware) newSeries(k serverKey, extra []attribute.KeyValue) *series {
 	attrs := append([]attribute.KeyValue{}, extra...)
-	attrs = append(attrs, m.methods.attribute(k.method), k.scheme.attribute())
+	attrs = append(attrs, m.methods.attribute(k.method()), k.scheme().attribute())
 	if k.route != "" {
 		attrs = append(attrs, semconv.HTTPRoute(k.route))
 	}
-	if k.status != 0 {
-		attrs = append(attrs, semconv.HTTPResponseStatusCode(int(k.status)))
-	}
-	if k.fault != faultNone {
-		attrs = append(attrs, k.fault.attribute(int(k.status)))
-	}
-	attrs = k.protocol.appendTo(attrs)
-	attrs = m.hosts.appendTo(attrs, k.host)
+	attrs = k.appendTo(attrs)
+	attrs = m.hosts.appendTo(attrs, k.host())
 	in := &m.instruments
 	return newSeries(in.duration, in.requestSize, in.responseSize, attrs)
 }

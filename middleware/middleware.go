@@ -23,7 +23,7 @@ type Middleware struct {
 	routes      *nameTable
 	joins       *joinTable
 	notes       *noteTable
-	active      *activeCells[serverActiveKey]
+	active      *activeCells[traits]
 	overflow    [schemes][2]*series // by scheme and whether the request failed
 	dropped     droppedCounts
 	shape       shapeCache
@@ -60,7 +60,7 @@ func New(opts ...Option) (*Middleware, error) {
 		m.off = true
 		return m, nil
 	}
-	m.active = newActiveCells(c.seriesLimit, serverActiveKey{}, m.newActiveCell)
+	m.active = newActiveCells(c.seriesLimit, traits(0), m.newActiveCell)
 	m.series = newSeriesTable(c.seriesLimit, m.newSeries)
 	if err := m.instrument(); err != nil {
 		return nil, errors.Join(fmt.Errorf("middleware: %w", err), m.Close())
@@ -170,8 +170,8 @@ func (m *Middleware) newSeriesOf(k serverKey, l *labels) *series {
 	}
 	m.dropped.series.Add(1)
 	failed := 0
-	if k.fault != faultNone {
+	if k.fault() != faultNone {
 		failed = 1
 	}
-	return m.overflow[k.scheme][failed]
+	return m.overflow[k.scheme()][failed]
 }

@@ -40,7 +40,9 @@ type response struct {
 	start   time.Duration
 	written int64
 
-	key      serverActiveKey
+	host     uint16 // among the server's addresses
+	method   uint8
+	scheme   scheme
 	status   uint16 // net/http has three digits
 	cut      int16  // of frame: how many segments of the path the routers outside took off
 	protocol protocol
@@ -85,12 +87,13 @@ func (m *Middleware) newResponse(r *http.Request) *response {
 
 // begin makes the state of a request of what is known before the handler runs.
 func (m *Middleware) begin(w http.ResponseWriter, r *http.Request) *response {
-	key := serverActiveKey{method: m.methods.number(r.Method), scheme: m.schemeOf(r)}
+	method, scheme, host := m.methods.number(r.Method), m.schemeOf(r), uint16(0)
 	if len(m.hosts.names) > 0 {
-		key.host = m.hosts.number(r.Host)
+		host = m.hosts.number(r.Host)
 	}
+	key := traitsOf(method, scheme, host)
 	path := r.URL.Path // a request without a URL panics here, before it is active
-	active, ok := m.active.at(&key, key.slot())
+	active, ok := m.active.at(key, key.slot())
 	if !ok {
 		active = m.active.get(key, key.slot())
 	}
@@ -99,7 +102,7 @@ func (m *Middleware) begin(w http.ResponseWriter, r *http.Request) *response {
 	rw.w, rw.m, rw.r = w, m, r
 	rw.active = cell
 	rw.frame.req, rw.frame.path = r, path
-	rw.key = key
+	rw.host, rw.method, rw.scheme = host, method, scheme
 	rw.protocol = protocolOf(r.ProtoMajor, r.ProtoMinor)
 	if r.Pattern != "" {
 		rw.inherit()
@@ -185,15 +188,7 @@ func (rw *response) record(elapsed time.Duration, status int, f fault) {
 		rw.dropLabels()
 		return
 	}
-	k := serverKey{
-		route:    route,
-		host:     rw.key.host,
-		status:   uint16(status),
-		method:   rw.key.method,
-		scheme:   rw.key.scheme,
-		protocol: rw.protocol,
-		fault:    f,
-	}
+	k := serverKey{route, traitsOf(rw.method, rw.scheme, rw.host).ended(uint16(status), rw.protocol, f)}
 	if m.attributes != nil {
 		rw.addLabels(m.attributes(rw.r))
 	}
@@ -201,7 +196,7 @@ func (rw *response) record(elapsed time.Duration, status int, f fault) {
 	if rw.inner != nil {
 		ctx = rw.inner.Context()
 	}
-	s, ok := m.series.at(&k, k.slot())
+	s, ok := m.series.at(k, k.slot())
 	if !ok || rw.extra.Load() != nil {
 		s = m.seriesOf(k, rw)
 	}

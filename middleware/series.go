@@ -103,7 +103,7 @@ func newSeriesTable[K comparable](limit int, build func(K, []attribute.KeyValue)
 }
 
 // at is find for the series that the slot keeps, which most are.
-func (t *seriesTable[K]) at(k *K, slot uint) (*series, bool) { return t.plain.at(k, slot) }
+func (t *seriesTable[K]) at(k K, slot uint) (*series, bool) { return t.plain.at(k, slot) }
 
 // find returns the series of k, or nil if there is none yet.
 func (t *seriesTable[K]) find(k K, slot uint) *series {

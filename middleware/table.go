@@ -24,8 +24,8 @@ type entry[K comparable, V any] struct {
 
 // at is find for the key that its slot keeps, small enough to be compiled into
 // its callers.
-func (t *table[K, V]) at(k *K, slot uint) (v V, ok bool) {
-	if e := t.slots[slot%uint(len(t.slots))].Load(); e != nil && e.key == *k {
+func (t *table[K, V]) at(k K, slot uint) (v V, ok bool) {
+	if e := t.slots[slot%uint(len(t.slots))].Load(); e != nil && e.key == k {
 		return e.value, true
 	}
 	return v, false
@@ -33,7 +33,7 @@ func (t *table[K, V]) at(k *K, slot uint) (v V, ok bool) {
 
 // find returns the value of k. The slot is any cheap function of the key.
 func (t *table[K, V]) find(k K, slot uint) (v V, ok bool) {
-	if v, ok = t.at(&k, slot); ok {
+	if v, ok = t.at(k, slot); ok {
 		return v, true
 	}
 	found, ok := t.load()[k]

@@ -165,7 +165,7 @@ func (t *Transport) begin(req *http.Request) call {
 		c.template = t.admit(t.template(req))
 	}
 	k := clientActiveKey{c.host, c.method, c.template}
-	active, ok := t.active.at(&k, k.slot())
+	active, ok := t.active.at(k, k.slot())
 	if !ok {
 		active = t.active.get(k, k.slot())
 	}
@@ -189,10 +189,7 @@ func (c *call) end(f fault) *series {
 	s := c.t.seriesOf(clientKey{
 		host:     c.host,
 		template: c.template,
-		status:   c.status,
-		method:   c.method,
-		protocol: c.protocol,
-		fault:    f,
+		traits:   traitsOf(c.method, schemeHTTP, 0).ended(c.status, c.protocol, f),
 	})
 	ctx := c.req.Context()
 	s.record(ctx, elapsed)
@@ -227,7 +224,7 @@ func (t *Transport) admit(template string) string {
 
 // seriesOf returns the series that a request with key k is recorded in.
 func (t *Transport) seriesOf(k clientKey) *series {
-	if s, ok := t.series.at(&k, k.slot()); ok {
+	if s, ok := t.series.at(k, k.slot()); ok {
 		return s
 	}
 	if s := t.series.find(k, k.slot()); s != nil {
@@ -237,7 +234,7 @@ func (t *Transport) seriesOf(k clientKey) *series {
 		return s
 	}
 	t.dropped.series.Add(1)
-	if k.fault != faultNone {
+	if k.fault() != faultNone {
 		return t.overflow[1]
 	}
 	return t.overflow[0]

@@ -44,7 +44,7 @@ func newHostTable(limit int) *hostTable {
 // find returns the host of a URL.
 func (t *hostTable) find(u *url.URL) *host {
 	k := hostKey{u.Scheme, u.Host}
-	if h, ok := t.known.at(&k, uint(len(u.Host))); ok {
+	if h, ok := t.known.at(k, uint(len(u.Host))); ok {
 		return h
 	}
 	return t.seek(k, u)

@@ -66,28 +66,17 @@ func (t *Transport) newActiveCell(k clientActiveKey) *activeCell {
 type clientKey struct {
 	host     *host
 	template string
-	status   uint16
-	method   uint8
-	protocol protocol
-	fault    fault
+	traits
 }
 
-func (k *clientKey) slot() uint {
-	return uint(len(k.template)) ^ uint(k.status)<<2 ^ uint(k.method) ^ uint(k.fault)<<1 ^ k.host.number<<3
-}
+func (k clientKey) slot() uint { return uint(len(k.template)) ^ k.traits.slot() ^ k.host.number<<3 }
 
 func (t *Transport) newSeries(k clientKey, _ []attribute.KeyValue) *series {
-	attrs := k.host.appendTo([]attribute.KeyValue{t.methods.attribute(k.method)})
+	attrs := k.host.appendTo([]attribute.KeyValue{t.methods.attribute(k.method())})
 	if k.template != "" {
 		attrs = append(attrs, semconv.URLTemplate(k.template))
 	}
-	if k.status != 0 {
-		attrs = append(attrs, semconv.HTTPResponseStatusCode(int(k.status)))
-	}
-	if k.fault != faultNone {
-		attrs = append(attrs, k.fault.attribute(int(k.status)))
-	}
-	attrs = k.protocol.appendTo(attrs)
+	attrs = k.traits.appendTo(attrs)
 	in := &t.instruments
 	return newSeries(in.duration, in.requestSize, in.responseSize, attrs)
 }
