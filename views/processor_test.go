@@ -300,7 +300,8 @@ func TestConcurrentUse(t *testing.T) {
 
 // TestNothingIsKept: when Export has returned, the collection is its owner's alone.
 func TestNothingIsKept(t *testing.T) {
-	proc, err := views.Watch([]views.Baseline{recorded(100)})
+	latency := views.Baseline{Name: "latency", Metric: "latency", Statistic: views.P95, Target: 100, Unit: "ms"}
+	proc, err := views.Watch([]views.Baseline{recorded(100), latency})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -309,19 +310,28 @@ func TestNothingIsKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, e := range []sdkmetric.Exporter{proc, filter} {
-		export := func() weak.Pointer[metricdata.DataPoint[float64]] {
-			rm := &metricdata.ResourceMetrics{ScopeMetrics: []metricdata.ScopeMetrics{
-				{Metrics: []metricdata.Metrics{gauge("recorded", "s", 0.05), gauge("other", "s", 1)}},
-			}}
+		export := func() (point weak.Pointer[metricdata.DataPoint[float64]], bound weak.Pointer[float64]) {
+			points := []metricdata.DataPoint[float64]{{Time: time.Now(), Value: 0.05}}
+			bounds := []float64{0.05, 0.1, 0.2}
+			rm := &metricdata.ResourceMetrics{ScopeMetrics: []metricdata.ScopeMetrics{{Metrics: []metricdata.Metrics{
+				{Name: "recorded", Unit: "s", Data: metricdata.Gauge[float64]{DataPoints: points}},
+				{Name: "latency", Unit: "s", Data: metricdata.Histogram[float64]{
+					Temporality: metricdata.CumulativeTemporality,
+					DataPoints: []metricdata.HistogramDataPoint[float64]{
+						{Time: time.Now(), Count: 1, Bounds: bounds, BucketCounts: []uint64{0, 1, 0, 0}},
+					},
+				}},
+				gauge("other", "s", 1),
+			}}}}
 			if err := e.Export(context.Background(), rm); err != nil {
 				t.Fatal(err)
 			}
-			return weak.Make(&rm.ScopeMetrics[0].Metrics[0].Data.(metricdata.Gauge[float64]).DataPoints[0])
+			return weak.Make(&points[0]), weak.Make(&bounds[0])
 		}
-		kept := export()
+		point, bound := export()
 		runtime.GC()
-		if kept.Value() != nil {
-			t.Errorf("%T: the metrics are still there", e)
+		if point.Value() != nil || bound.Value() != nil {
+			t.Errorf("%T: still there: points %v, bounds %v", e, point.Value() != nil, bound.Value() != nil)
 		}
 		runtime.KeepAlive(e)
 	}

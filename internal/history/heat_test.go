@@ -2,9 +2,11 @@ package history_test
 
 import (
 	"math"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
+	"weak"
 
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
@@ -119,5 +121,21 @@ func TestNoHeat(t *testing.T) {
 		if got, ok := empty.Heat(s.ID, history.Window{To: minute(1)}); ok {
 			t.Errorf("without bounds there is a map %+v", got)
 		}
+	}
+}
+
+// TestNothingIsKept: what was observed is its owner's alone afterwards, bounds too.
+func TestNothingIsKept(t *testing.T) {
+	h := open(t)
+	defer closeHistory(t, h)
+	observe := func() weak.Pointer[float64] {
+		bounds := []float64{0.01, 0.02, 0.05}
+		h.Observe(spread(minute(1), bounds, 0, 1, 2, 0), nil)
+		return weak.Make(&bounds[0])
+	}
+	kept := observe()
+	runtime.GC()
+	if kept.Value() != nil {
+		t.Error("the bounds are still there")
 	}
 }
