@@ -210,14 +210,13 @@ func (t *tally) ends(lowest, highest float64, positive, negative side) (low, hig
 // center is above the size of any index.
 const center = 1 << 20
 
-// order numbers the bucket of v: 0 is zero's, and further out is larger.
+// order numbers the bucket of v: 0 is zero's, and further out is larger. That of
+// an infinite v, which stands for none, is not looked at.
 func order(v float64) int {
 	var index int
 	switch o, b, ok := octaveGrid().place(math.Abs(v)); {
 	case v == 0:
 		return 0
-	case math.IsInf(v, 0):
-		index = center - 1
 	case ok && v > 0:
 		index = (o+lowestOf)<<scale + b
 	default:
@@ -229,15 +228,20 @@ func order(v float64) int {
 	return index + center
 }
 
-// orderEdges returns the ends of the bucket with this number.
+// orderEdges returns the ends of the bucket with this number. What is odd has one
+// for a whole octave.
 func orderEdges(n int) (lower, upper float64) {
-	switch {
-	case n == 0:
+	if n == 0 {
 		return 0, 0
-	case n < 0:
-		lower, upper = orderEdges(-n)
+	}
+	index, width := max(n, -n)-center, 1
+	if o := index>>scale - lowestOf; n < 0 || o < 0 || o >= octaves {
+		width = perOct
+	}
+	lower = math.Exp2(float64(index) / perOct)
+	upper = min(math.Exp2(float64(index+width)/perOct), math.MaxFloat64)
+	if n < 0 {
 		return -upper, -lower
 	}
-	index := float64(n - center)
-	return math.Exp2(index / perOct), min(math.Exp2((index+1)/perOct), math.MaxFloat64)
+	return lower, upper
 }
