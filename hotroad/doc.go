@@ -18,14 +18,16 @@
 //
 // Names, units, descriptions, scopes, attributes, buckets, counts, sums, minima
 // and maxima, exemplars, cumulative and delta temporality for several readers at
-// once, start times, views, and the cardinality limit with its overflow series.
-// Four things differ:
+// once, start times, views, and the cardinality limit with its overflow series,
+// on delta data that of each interval. Five things differ:
 //
 //   - Exponential histograms resolve to scale 6, 1.1 %, at the finest. With 160
 //     buckets that is only seen if all values lie within a factor of 2.4.
 //   - Readers share their exemplars.
 //   - The limit of a single reader (sdkmetric.WithCardinalityLimitSelector) and
 //     that of the MeterProvider are unknown here: see [WithCardinalityLimit].
+//   - Readers share their series, and with them the limit: beside a cumulative
+//     reader, no series gives way when a delta reader's next interval begins.
 //   - Where infinite values or NaN, which no duration is, were measured, explicit
 //     histograms may have an end of a bucket for a minimum or maximum.
 //
@@ -45,8 +47,8 @@
 // up to four times for each core, at most 64 times. An exponential series has
 // 512 bytes for each power of two that was seen, at most 128 of them, and one
 // kilobyte, both once to 64 times. The number of series is bounded by
-// [WithCardinalityLimit]; as many again may be there for a while that have ended
-// and are not yet forgotten.
+// [WithCardinalityLimit]; as many again may be there that have ended and are not
+// yet forgotten, until the garbage collector has run.
 //
 // # Concurrency
 //

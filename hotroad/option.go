@@ -72,8 +72,8 @@ func WithExemplarFilter(f exemplar.Filter) Option { return func(c *config) { c.f
 // that comes back within the next garbage collections goes on counting, a later
 // one begins anew, with a start time of its own. Default, and zero: never, as
 // the SDK does. Delta series need no such option: as the SDK's, they are
-// exported only where there was something to report, and forgotten when room is
-// short.
+// exported only where there was something to report, and give way to others where
+// there is a limit, or else after an interval in which nothing was measured.
 func WithForgetting(after time.Duration) Option {
 	return func(c *config) {
 		if after < 0 {

@@ -313,6 +313,7 @@ func (r *Road) newStore(p plan) *store {
 		limit:       r.limit,
 		forget:      r.forget,
 		created:     time.Now(),
+		ended:       make(map[attribute.Distinct]*series),
 	}
 	switch a := p.aggregation.(type) {
 	case sdkmetric.AggregationExplicitBucketHistogram:

@@ -20,7 +20,6 @@ import (
 type series struct {
 	attrs     attribute.Set
 	id        attribute.Distinct
-	overflow  bool
 	shards    []atomic.Pointer[shard] // made as they are needed
 	odd       odd
 	exemplars *exemplars // nil: none

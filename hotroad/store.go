@@ -37,10 +37,12 @@ type store struct {
 
 	mu       sync.Mutex
 	readers  []*stream
-	series   []*series // also those that have ended and are not yet forgotten
-	live     int       // series in table
+	series   []*series                      // also those that have ended
+	ended    map[attribute.Distinct]*series // and are not yet forgotten
+	live     int                            // series in table
 	overflow *series
 	forgot   bool
+	looked   int // in series, for room in this interval
 }
 
 // lookup returns the lease of the series for attrs, before filtering.
@@ -73,31 +75,53 @@ func (st *store) find(attrs attribute.Set) *series {
 	}
 	// As in the SDK, a series that bears the overflow's own attributes is the
 	// overflow, and once that is there all new ones come to it.
-	full := st.limit > 0 && st.live >= st.limit-1
-	if full || st.overflow != nil || id == overflowSet.Equivalent() {
+	if st.overflow != nil || id == overflowSet.Equivalent() || !st.hasRoom() {
 		if st.overflow == nil {
-			st.overflow = st.revive(overflowSet, true)
+			st.overflow = st.revive(overflowSet)
 		}
 		return st.overflow
 	}
-	s := st.revive(attrs, false)
+	s := st.revive(attrs)
 	st.live++
 	st.table.Store(id, s.current)
 	return s
 }
 
+// hasRoom reports whether another series may begin. As in the SDK, the limit on
+// delta data is one for each interval: a series in which nothing has happened
+// since the last collection gives way.
+func (st *store) hasRoom() bool {
+	if st.limit <= 0 || st.live < st.limit-1 {
+		return true
+	}
+	if !st.isDelta() {
+		return false
+	}
+	for ; st.looked < len(st.series) && len(st.ended) < st.limit; st.looked++ {
+		if s := st.series[st.looked]; s.current != nil && st.isRead(s) {
+			st.end(s)
+			return true
+		}
+	}
+	return false
+}
+
+// isDelta reports whether no reader is cumulative.
+func (st *store) isDelta() bool {
+	return !slices.ContainsFunc(st.readers, func(r *stream) bool { return !r.delta })
+}
+
 // revive returns a new series, or one that has ended and is not yet forgotten:
 // that goes on where it was.
-func (st *store) revive(attrs attribute.Set, overflow bool) *series {
+func (st *store) revive(attrs attribute.Set) *series {
 	id := attrs.Equivalent()
-	at := slices.IndexFunc(st.series, func(s *series) bool {
-		return s.current == nil && s.id == id && s.overflow == overflow
-	})
-	if at < 0 {
-		at = len(st.series)
-		st.series = append(st.series, st.newSeries(attrs, id, overflow))
+	s, ok := st.ended[id]
+	if ok {
+		delete(st.ended, id)
+	} else {
+		s = st.newSeries(attrs, id)
+		st.series = append(st.series, s)
 	}
-	s := st.series[at]
 	s.finished = false
 	s.current = &lease{
 		explicit: st.explicit, shards: s.shards, extremes: st.extremes, buckets: st.buckets(), series: s,
@@ -119,10 +143,10 @@ func (st *store) buckets() int {
 	return len(st.explicit.bounds) + 1
 }
 
-func (st *store) newSeries(attrs attribute.Set, id attribute.Distinct, overflow bool) *series {
+func (st *store) newSeries(attrs attribute.Set, id attribute.Distinct) *series {
 	now := time.Now()
 	s := &series{
-		attrs: attrs, id: id, overflow: overflow,
+		attrs: attrs, id: id,
 		shards: make([]atomic.Pointer[shard], stripe.Limit()),
 		start:  st.created,
 		grew:   now,
@@ -156,7 +180,8 @@ func (st *store) end(s *series) {
 		}
 	}
 	s.targets = nil
-	if s.overflow {
+	st.ended[s.id] = s
+	if s == st.overflow {
 		st.overflow = nil
 	} else {
 		st.table.Delete(s.id)
@@ -202,21 +227,12 @@ func (st *store) finish(attrs *attribute.Set) {
 
 // tidy ends and forgets series after a collection.
 func (st *store) tidy(now time.Time) {
-	delta := true
-	for _, r := range st.readers {
-		delta = delta && r.delta
-	}
+	delta := st.isDelta()
 	// Delta readers do not miss a series in which nothing happens. It stays
-	// nevertheless, and its memory with it, as long as there is room.
-	short := delta && st.limit > 0 && (st.live > st.limit/2 || st.overflow != nil)
+	// nevertheless, and its memory with it, until another needs its room.
+	endless := delta && st.limit <= 0
 	freed := false
 	kept := st.series[:0]
-	ended := 0
-	for _, s := range st.series {
-		if s.current == nil {
-			ended++
-		}
-	}
 	for _, s := range st.series {
 		given := true // to all readers
 		for i := range s.seen {
@@ -224,21 +240,21 @@ func (st *store) tidy(now time.Time) {
 		}
 		idle := now.Sub(s.grew)
 		switch {
-		case s.current != nil && given && !s.overflow && (st.limit <= 0 || ended < st.limit) &&
-			(s.finished || st.forget > 0 && idle >= st.forget || short && now.After(s.grew)):
+		case s.current != nil && (st.limit <= 0 || len(st.ended) < st.limit) &&
+			(s.finished || st.forget > 0 && idle >= st.forget || endless && idle > 0):
 			st.end(s)
-			ended++
 			freed = true
 			kept = append(kept, s)
 		case s.current == nil && given && int(s.quiet.Load()) == s.released && st.isRead(s):
+			delete(st.ended, s.id)
 			st.forgot = true
 		default:
 			kept = append(kept, s)
 		}
 	}
 	clear(st.series[len(kept):])
-	st.series = kept
-	if st.overflow != nil && (freed || delta && (st.limit <= 0 || st.live < st.limit-1)) {
+	st.series, st.looked = kept, 0
+	if st.overflow != nil && (freed || delta) {
 		// Those that found no room may try again.
 		st.end(st.overflow)
 	}
