@@ -23,9 +23,9 @@ const (
 	maxKeys  = 1 << 12 // 512 octaves; boundaries further apart are searched for
 )
 
+// newExplicit needs boundaries that are rising.
 func newExplicit(bounds []float64) *explicit {
 	e := &explicit{bounds: slices.Clone(bounds)}
-	slices.Sort(e.bounds)
 	n := len(e.bounds)
 	if n == 0 || e.bounds[n-1] <= 0 || n > math.MaxUint16 {
 		return e
@@ -68,8 +68,8 @@ func (e *explicit) guess(v float64) (b int, ok bool) {
 	if k >= uint64(len(e.first)) {
 		return 0, false
 	}
-	b = int(e.first[k])
-	return b, b < len(e.bounds) && v <= e.bounds[b]
+	b = int(e.first[k]) // a boundary: no key begins above the last one
+	return b, v <= e.bounds[b]
 }
 
 // Exponential histograms count at this scale: 64 buckets for each power of two,

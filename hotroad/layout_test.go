@@ -22,16 +22,18 @@ func TestBuckets(t *testing.T) {
 		{1e-300, 1, 1e300},
 		{math.SmallestNonzeroFloat64, 1e-310, 1},
 		{1, 1.0001, 1.0002, 1.0003, 1.1},
+		manyBounds(1e-300, 1e10, 20),      // tiny, and far apart
+		manyBounds(1, 1.0001, 1<<16+1000), // more than the table can tell
 	}
 	r := rand.New(rand.NewPCG(1, 2))
-	for _, bounds := range grids {
+	for i, bounds := range grids {
 		e := newExplicit(bounds)
 		check := func(v float64) {
 			if got, want := e.bucket(v), sort.SearchFloat64s(bounds, v); got != want {
-				t.Errorf("%v: %v is in bucket %d, want %d", bounds, v, got, want)
+				t.Errorf("boundaries %d: %v is in bucket %d, want %d", i, v, got, want)
 			}
 			if got, ok := e.guess(v); ok && got != e.bucket(v) {
-				t.Errorf("%v: the guess for %v is %d", bounds, v, got)
+				t.Errorf("boundaries %d: the guess for %v is %d", i, v, got)
 			}
 		}
 		for _, v := range []float64{0, math.Copysign(0, -1), 1, -1, math.NaN(), math.Inf(1), math.Inf(-1), math.MaxFloat64, math.SmallestNonzeroFloat64} {
@@ -47,6 +49,13 @@ func TestBuckets(t *testing.T) {
 			check(math.Exp(r.Float64()*40 - 30))
 		}
 	}
+}
+
+func manyBounds(first, factor float64, n int) (out []float64) {
+	for b := first; len(out) < n; b *= factor {
+		out = append(out, b)
+	}
+	return out
 }
 
 // TestPlaces holds the octaves' buckets against their definition: above
@@ -122,5 +131,11 @@ func TestExtremaWithinTheirBuckets(t *testing.T) {
 	// Noted before the last collection and hidden there by others.
 	if lo, hi := ask(p, 0, 3); lo != 1 || hi != 3 {
 		t.Errorf("extremes %v and %v of counts in (-Inf, 1] and (3, Inf)", lo, hi)
+	}
+	if lo, hi := ask(p, 3, 3); lo != 3 || hi != 3 {
+		t.Errorf("extremes %v and %v of counts in (3, Inf)", lo, hi)
+	}
+	if lo, hi := ask(p, 0, 0); lo != 1 || hi != 1 {
+		t.Errorf("extremes %v and %v of counts in (-Inf, 1]", lo, hi)
 	}
 }

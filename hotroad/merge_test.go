@@ -2,9 +2,11 @@ package hotroad_test
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
+	"weak"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/instrumentation"
@@ -65,6 +67,32 @@ func TestOnlyEqualScopesAreMerged(t *testing.T) {
 	if behind := first[:2][1].Name; behind != "" {
 		t.Errorf("%q was written behind the first scope's metrics", behind)
 	}
+}
+
+// TestMergingKeepsNothing: a batch is let go of when its export is over.
+func TestMergingKeepsNothing(t *testing.T) {
+	t.Parallel()
+	e := hotroad.Merging(exporterFunc(func(*metricdata.ResourceMetrics) {}))
+	if err := e.Export(t.Context(), nil); err != nil { // the next exporter's to judge
+		t.Error(err)
+	}
+	kept := func() (out []weak.Pointer[metricdata.Metrics]) {
+		rm := scopesToMerge()
+		for _, sm := range rm.ScopeMetrics {
+			out = append(out, weak.Make(&sm.Metrics[0]))
+		}
+		if err := e.Export(t.Context(), rm); err != nil {
+			t.Error(err)
+		}
+		return out
+	}()
+	runtime.GC()
+	for i, m := range kept {
+		if m.Value() != nil {
+			t.Errorf("the metrics of scope %d are held on to", i)
+		}
+	}
+	runtime.KeepAlive(e)
 }
 
 // TestMergingConcurrently exports one batch from many goroutines: each passes

@@ -25,7 +25,6 @@ type Road struct {
 	mu      sync.Mutex
 	readers []*reader
 	taken   bool // by MeterProvider: no more readers
-	stores  map[key]*histogram
 }
 
 // A Selector says what a reader wants of a kind of instrument. Every
@@ -42,7 +41,7 @@ func New(opts ...Option) (*Road, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Road{config: c, stores: make(map[key]*histogram)}, nil
+	return &Road{config: c}, nil
 }
 
 // Producer returns the producer of one reader, to be given to it by
@@ -156,8 +155,7 @@ type wanted struct {
 	allowed                 []attribute.Key // nil: all
 }
 
-// A key identifies an instrument, or a stream of a reader, whose name is in lower
-// case.
+// A key identifies a stream of a reader. The name is in lower case.
 type key struct {
 	scope                   instrumentation.Scope
 	name, description, unit string
@@ -170,21 +168,15 @@ type plan struct {
 	view        int
 }
 
-// histogram returns the instrument, the same one for the same identity, or nil
-// if the hot road does not lead to what a reader wants of it.
+// histogram returns the instrument, which has the same streams each time, or nil if
+// the hot road does not lead to what a reader wants of it.
 func (r *Road) histogram(w wanted) *histogram {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	// Views tell names apart by case, streams do not: see below.
-	id := key{w.scope, w.name, w.description, w.unit}
-	if h, ok := r.stores[id]; ok {
-		return h
-	}
 	plans := make([][]plan, len(r.readers))
 	for i, p := range r.readers {
 		var ok bool
 		if plans[i], ok = r.plan(w, p.selector); !ok {
-			r.stores[id] = nil
 			return nil
 		}
 	}
@@ -193,6 +185,7 @@ func (r *Road) histogram(w wanted) *histogram {
 	var publish []func()           // once the stores know all their readers
 	for i, p := range r.readers {
 		for _, pl := range plans[i] {
+			// Views tell names apart by case, streams do not.
 			k := key{w.scope, strings.ToLower(pl.stream.Name), pl.stream.Description, pl.stream.Unit}
 			st, known := p.streams[k]
 			if _, drop := pl.aggregation.(sdkmetric.AggregationDrop); drop && !known {
@@ -225,7 +218,6 @@ func (r *Road) histogram(w wanted) *histogram {
 	for _, f := range publish {
 		f()
 	}
-	r.stores[id] = h
 	return h
 }
 
