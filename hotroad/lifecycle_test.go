@@ -96,42 +96,79 @@ func TestFinishIsWithdrawn(t *testing.T) {
 	}
 }
 
-// TestEveryReaderGetsWhatEnded, the one that collects seldom too.
+// TestEveryReaderGetsWhatEnded, those that collect seldom too.
 func TestEveryReaderGetsWhatEnded(t *testing.T) {
 	t.Parallel()
-	s := hot(t, []selector{delta, delta, cumulative}, nil)
-	h := histogramOf(t, s, "duration")
-	attr := attribute.Int("k", 1)
-	h.Record(t.Context(), 1, metric.WithAttributes(attr))
-	h.(interface {
-		Finish(context.Context, ...attribute.KeyValue)
-	}).Finish(t.Context(), attr)
-	for range 20 {
-		s.collect(t, 0)
-		runtime.GC()
-	}
-	for reader := 1; reader < 3; reader++ {
-		if got := byK(t, s.collect(t, reader)); got[1].Count != 1 {
-			t.Errorf("reader %d got %v", reader, got)
+	selectors := []selector{delta, delta, cumulative}
+	for often := range selectors {
+		s := hot(t, selectors, nil)
+		h := histogramOf(t, s, "duration")
+		attr := attribute.Int("k", 1)
+		h.Record(t.Context(), 1, metric.WithAttributes(attr))
+		h.(interface {
+			Finish(context.Context, ...attribute.KeyValue)
+		}).Finish(t.Context(), attr)
+		for range 20 {
+			s.collect(t, often)
+			runtime.GC()
+		}
+		for reader := range selectors {
+			if got := byK(t, s.collect(t, reader)); reader != often && got[1].Count != 1 {
+				t.Errorf("reader %d collects often, and reader %d got %v", often, reader, got)
+			}
 		}
 	}
 }
 
 // TestCumulativeSeriesStay although a delta reader could do without them and
-// there is little room.
+// others want their room, and so does the overflow.
 func TestCumulativeSeriesStay(t *testing.T) {
 	t.Parallel()
-	s := hot(t, []selector{delta, cumulative}, nil, hotroad.WithCardinalityLimit(4))
+	for i, selectors := range [][]selector{{delta, cumulative}, {cumulative, delta}} {
+		for _, limit := range []int{4, 0} {
+			s := hot(t, selectors, nil, hotroad.WithCardinalityLimit(limit))
+			h := histogramOf(t, s, "duration")
+			want := 3
+			for k := range 3 {
+				h.Record(t.Context(), 1, metric.WithAttributes(attribute.Int("k", k)))
+			}
+			for interval := range 20 {
+				if interval == 1 {
+					h.Record(t.Context(), 1, metric.WithAttributes(attribute.Int("k", 3)))
+					want = 4
+				}
+				s.collect(t, 1-i)
+				s.collect(t, 1-i)
+				if got := points(t, s.collect(t, i), "duration"); len(got) != 0 && interval > 1 {
+					t.Errorf("nothing happened, and the delta reader got %v", got)
+				}
+				if got := points(t, s.collect(t, 1-i), "duration"); len(got) != want {
+					t.Fatalf("interval %d: %d series, want %d", interval, len(got), want)
+				}
+				runtime.GC()
+			}
+		}
+	}
+}
+
+// TestRoomIsGivenToOthers: when a cumulative series has ended, one that had found
+// no room before gets its own.
+func TestRoomIsGivenToOthers(t *testing.T) {
+	t.Parallel()
+	s := hot(t, []selector{cumulative}, nil, hotroad.WithCardinalityLimit(3))
 	h := histogramOf(t, s, "duration")
-	for k := range 3 {
+	for k := 1; k <= 3; k++ {
 		h.Record(t.Context(), 1, metric.WithAttributes(attribute.Int("k", k)))
 	}
-	for range 20 {
-		s.collect(t, 0)
-		if got := byK(t, s.collect(t, 1)); len(got) != 3 {
-			t.Fatalf("%d series", len(got))
-		}
-		runtime.GC()
+	h.(interface {
+		Finish(context.Context, ...attribute.KeyValue)
+	}).Finish(t.Context(), attribute.Int("k", 1))
+	if got := byK(t, s.collect(t, 0)); len(got) != 3 || got[1].Count != 1 || got[2].Count != 1 || got[0].Count != 1 {
+		t.Fatalf("the first export: %v", got) // the overflow as k=0
+	}
+	h.Record(t.Context(), 1, metric.WithAttributes(attribute.Int("k", 3)))
+	if got := byK(t, s.collect(t, 0)); got[3].Count != 1 {
+		t.Errorf("after there was room: %v", got)
 	}
 }
 

@@ -282,26 +282,29 @@ func TestOverflowAtTheEdge(t *testing.T) {
 	}
 }
 
-// TestOverflowsOwnAttributesForAnInterval: a delta has room again in the next.
+// TestOverflowsOwnAttributesForAnInterval: a delta has room again in the next,
+// cumulative data has not.
 func TestOverflowsOwnAttributesForAnInterval(t *testing.T) {
 	t.Parallel()
-	for _, limit := range []int{0, 5} {
-		interval := 0
-		selectors := []selector{delta}
-		compareRoads(t, [2]setup{
-			usual(selectors, nil, sdkmetric.WithCardinalityLimit(limit)), hot(t, selectors, nil, hotroad.WithCardinalityLimit(limit)),
-		}, func(t *testing.T, mp metric.MeterProvider) {
-			h, err := mp.Meter("scope").Float64Histogram("d")
-			if err != nil {
-				t.Fatal(err)
-			}
-			attr := attribute.Bool("otel.metric.overflow", true)
-			if interval >= 2 {
-				attr = attribute.Int("k", 1)
-			}
-			h.Record(t.Context(), 1, metric.WithAttributes(attr))
-			interval++
-		})
+	for _, sel := range []selector{delta, cumulative} {
+		for _, limit := range []int{0, 5} {
+			interval := 0
+			selectors := []selector{sel}
+			compareRoads(t, [2]setup{
+				usual(selectors, nil, sdkmetric.WithCardinalityLimit(limit)), hot(t, selectors, nil, hotroad.WithCardinalityLimit(limit)),
+			}, func(t *testing.T, mp metric.MeterProvider) {
+				h, err := mp.Meter("scope").Float64Histogram("d")
+				if err != nil {
+					t.Fatal(err)
+				}
+				attr := attribute.Bool("otel.metric.overflow", true)
+				if interval >= 2 {
+					attr = attribute.Int("k", 1)
+				}
+				h.Record(t.Context(), 1, metric.WithAttributes(attr))
+				interval++
+			})
+		}
 	}
 }
 
