@@ -11,8 +11,8 @@ import (
 // A tally is the sum of an exponential series' shards.
 type tally struct {
 	zeros   uint64
-	octaves [octaves][]uint64 // nil: empty
-	odd     [2]map[int32]uint64
+	octaves [octaves]*[perOct]uint64 // nil: empty
+	odd     [2]map[int32]uint64      // positive and negative
 }
 
 // readExponential adds up the series' counters and returns their total.
@@ -31,7 +31,7 @@ func (s *series) readExponential(t *tally) (total uint64) {
 				continue
 			}
 			if t.octaves[o] == nil {
-				t.octaves[o] = make([]uint64, perOct)
+				t.octaves[o] = new([perOct]uint64)
 			}
 			for b := range oct {
 				c := oct[b].Load()
@@ -51,34 +51,29 @@ func (s *series) readExponential(t *tally) (total uint64) {
 	return total
 }
 
-// less returns t less what p has, and lets p have t.
-func (t *tally) less(p *seen) *tally {
-	d := &tally{zeros: t.zeros - p.zeros}
-	if p.octaves == nil {
-		p.octaves = make([][]uint64, octaves)
-	}
+// less returns what t has more than old.
+func (t *tally) less(old *tally) *tally {
+	d := &tally{zeros: t.zeros - old.zeros}
 	for o, counts := range t.octaves {
 		if counts == nil {
 			continue
 		}
-		d.octaves[o] = make([]uint64, perOct)
-		for b, c := range counts {
-			d.octaves[o][b] = c
-			if p.octaves[o] != nil {
-				d.octaves[o][b] -= p.octaves[o][b]
+		more := *counts
+		if before := old.octaves[o]; before != nil {
+			for b := range more {
+				more[b] -= before[b]
 			}
 		}
-		p.octaves[o] = counts
+		d.octaves[o] = &more
 	}
 	for side := range t.odd {
 		d.odd[side] = make(map[int32]uint64)
 		for e, c := range t.odd[side] {
-			if c -= p.odd[side][e]; c > 0 {
+			if c -= old.odd[side][e]; c > 0 {
 				d.odd[side][e] = c
 			}
 		}
 	}
-	p.zeros, p.odd = t.zeros, t.odd
 	return d
 }
 
@@ -93,6 +88,9 @@ type side struct {
 func (t *tally) positive() side {
 	return newSide(func(yield func(int, uint64)) {
 		for o, counts := range t.octaves {
+			if counts == nil {
+				continue
+			}
 			for b, c := range counts {
 				if c > 0 {
 					yield((o+lowestOf)<<scale+b, c)
@@ -159,7 +157,10 @@ func (st *store) exponentials(at int, start, now time.Time) []metricdata.Exponen
 		if delta {
 			d.StartTime = start
 			d.Count -= p.total
-			t = t.less(p)
+			if p.last == nil {
+				p.last = new(tally)
+			}
+			t, p.last = t.less(p.last), t
 		}
 		p.total = total
 		d.ZeroCount = t.zeros

@@ -42,11 +42,14 @@
 // # Memory
 //
 // A series begins with less than 1.5 KiB, and its first exemplar adds what the
-// SDK's reservoir takes, some 3.5 KiB. Its counters, eight bytes for each bucket
-// in whole cache lines, exist once until cores get in each other's way, and then
-// up to four times for each core, at most 64 times. An exponential series has
-// 512 bytes for each power of two that was seen, at most 128 of them, and one
-// kilobyte, both once to 64 times. The number of series is bounded by
+// SDK's reservoir takes, some 180 bytes for each bucket, of an exponential
+// histogram for each of 20. Its counters, eight bytes for each bucket in whole
+// cache lines, exist once until cores get in each other's way, and then up to four
+// times for each core, at most 64 times. An exponential series has 512 bytes for
+// each power of two that was seen, at most 128 of them, and one kilobyte, both once
+// to 64 times; 16 to 32 bytes each for powers beyond these and of negative values,
+// of which there are 4,196. Each delta reader adds a copy of the counters, once.
+// The number of series is bounded by
 // [WithCardinalityLimit]; as many again may be there that have ended and are not
 // yet forgotten, until the garbage collector has run.
 //

@@ -319,37 +319,49 @@ func TestProducedDataIsTheReadersOwn(t *testing.T) {
 	}
 }
 
-// TestSeriesMemory holds what a series takes against what the documentation
-// says.
+// TestSeriesMemory holds what a series takes, and what a delta reader and exemplars
+// add to that, against what the documentation says.
 func TestSeriesMemory(t *testing.T) {
 	const series = 1000
-	measure := func(exponential bool) float64 {
-		var views []sdkmetric.View
-		if exponential {
-			views = append(views, sdkmetric.NewView(sdkmetric.Instrument{Name: "*"},
-				sdkmetric.Stream{Aggregation: sdkmetric.AggregationBase2ExponentialHistogram{MaxSize: 160, MaxScale: 20}}))
+	exponential := sdkmetric.AggregationBase2ExponentialHistogram{MaxSize: 160, MaxScale: 20}
+	for name, tc := range map[string]struct {
+		of                 selector
+		ctx                context.Context
+		recorded, collects float64 // bytes at the most, then and in addition
+	}{
+		"explicit":                   {cumulative, context.Background(), 1536, 64},
+		"explicit, delta":            {delta, context.Background(), 1536, 8*23 + 64},
+		"explicit with exemplars":    {cumulative, sampled(1), 1536 + 4608, 64},
+		"exponential":                {selector{aggregation: exponential}, context.Background(), 1536 + 3*1024, 64},
+		"exponential, delta":         {selector{metricdata.DeltaTemporality, exponential}, context.Background(), 1536 + 3*1024, 1280 + 2*512 + 64},
+		"exponential with exemplars": {selector{aggregation: exponential}, sampled(1), 1536 + 3*1024 + 4608, 64},
+	} {
+		s := hot(t, []selector{tc.of}, nil, hotroad.WithExemplarFilter(exemplar.TraceBasedFilter))
+		h := histogramOf(t, s, "duration")
+		heap := func() float64 {
+			var m runtime.MemStats
+			runtime.GC()
+			runtime.GC()
+			runtime.ReadMemStats(&m)
+			return float64(m.HeapAlloc)
 		}
-		h := histogramOf(t, hot(t, []selector{cumulative, delta}, views, hotroad.WithExemplarFilter(nil)), "duration")
-		var before, after runtime.MemStats
-		runtime.GC()
-		runtime.ReadMemStats(&before)
+		before := heap()
 		for i := range series {
 			b := bind(t, h, attribute.Int("k", i))
-			for range 100 {
-				b.Record(context.Background(), 0.001)
-				b.Record(context.Background(), 0.1)
+			for range 100 { // two octaves
+				b.Record(tc.ctx, 0.001)
+				b.Record(tc.ctx, 0.1)
 			}
 		}
-		runtime.GC()
-		runtime.ReadMemStats(&after)
+		recorded := heap()
+		if got := (recorded - before) / series; got > tc.recorded {
+			t.Errorf("%s: a series takes %.0f bytes, more than %.0f", name, got, tc.recorded)
+		}
+		s.collect(t, 0)
+		if got := (heap() - recorded) / series; got > tc.collects {
+			t.Errorf("%s: having been collected it takes %.0f bytes more, more than %.0f", name, got, tc.collects)
+		}
 		runtime.KeepAlive(h)
-		return float64(after.HeapAlloc-before.HeapAlloc) / series
-	}
-	if got := measure(false); got > 1536 {
-		t.Errorf("an explicit series takes %.0f bytes", got)
-	}
-	if got := measure(true); got > 4096 {
-		t.Errorf("an exponential series of two octaves takes %.0f bytes", got)
 	}
 }
 

@@ -118,11 +118,9 @@ func (l *lease) makeShard(i int) *shard {
 // seen is what one reader has been given of a series, and what is kept for its
 // next collection.
 type seen struct {
-	total   uint64
-	counts  []uint64            // explicit, delta
-	zeros   uint64              // exponential, delta
-	octaves [][]uint64          // exponential, delta: by octave, nil if empty
-	odd     [2]map[int32]uint64 // exponential, delta: positive and negative
+	total  uint64
+	counts []uint64 // explicit, delta
+	last   *tally   // exponential, delta
 
 	// What was taken out of the shards and not yet given to this reader; for
 	// cumulative data, all of it.
