@@ -10,6 +10,8 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+
+	"github.com/otelperf/otelperf-go/internal/stripe"
 )
 
 // fixed is a reader that wants one temporality and one kind of histogram.
@@ -136,19 +138,20 @@ func TestExtremesNotedEarly(t *testing.T) {
 		noted     []float64
 		low, high float64
 	}{
-		"within a bucket":     {explicit, []float64{1.5}, []float64{0.25, 5}, 1, 2},
-		"several":             {explicit, []float64{1.5, 2.5}, []float64{0.25, 5}, 1, 3},
-		"an octave":           {exponential, []float64{1.5}, []float64{0.25, 5}, edge(37), edge(38)},
-		"below one":           {exponential, []float64{0.1}, []float64{0.025, 5}, edge(-213), edge(-212)},
-		"many octaves":        {exponential, []float64{1.5, 0.1}, []float64{0.025, 5}, edge(-213), edge(38)},
-		"beside zero":         {exponential, []float64{0}, []float64{-0.25, 5}, 0, 0},
-		"above zero":          {exponential, []float64{0, 1.5}, []float64{-0.25, 5}, 0, edge(38)},
-		"below zero":          {exponential, []float64{0, -3}, []float64{-9, 5}, -4, 0},
-		"negative":            {exponential, []float64{-3}, []float64{-9, 5}, -4, -2},
-		"negative, several":   {exponential, []float64{-3, -20}, []float64{-100, 5}, -32, -2},
-		"of both signs":       {exponential, []float64{-3, 0x1p70}, []float64{-9, 0x1p80}, -4, 0x1p70},
-		"as small as they go": {exponential, []float64{math.SmallestNonzeroFloat64}, []float64{-9, 5}, 0, math.SmallestNonzeroFloat64},
-		"as large as they go": {exponential, []float64{math.MaxFloat64}, []float64{-9, 1}, 0x1p1023, math.MaxFloat64},
+		"within a bucket":      {explicit, []float64{1.5}, []float64{0.25, 5}, 1, 2},
+		"several":              {explicit, []float64{1.5, 2.5}, []float64{0.25, 5}, 1, 3},
+		"above all boundaries": {explicit, []float64{4}, []float64{0.25, 2}, 3, 3},
+		"an octave":            {exponential, []float64{1.5}, []float64{0.25, 5}, edge(37), edge(38)},
+		"below one":            {exponential, []float64{0.1}, []float64{0.025, 5}, edge(-213), edge(-212)},
+		"many octaves":         {exponential, []float64{1.5, 0.1}, []float64{0.025, 5}, edge(-213), edge(38)},
+		"beside zero":          {exponential, []float64{0}, []float64{-0.25, 5}, 0, 0},
+		"above zero":           {exponential, []float64{0, 1.5}, []float64{-0.25, 5}, 0, edge(38)},
+		"below zero":           {exponential, []float64{0, -3}, []float64{-9, 5}, -4, 0},
+		"negative":             {exponential, []float64{-3}, []float64{-9, 5}, -4, -2},
+		"negative, several":    {exponential, []float64{-3, -20}, []float64{-100, 5}, -32, -2},
+		"of both signs":        {exponential, []float64{-3, 0x1p70}, []float64{-9, 0x1p80}, -4, 0x1p70},
+		"as small as they go":  {exponential, []float64{math.SmallestNonzeroFloat64}, []float64{-9, 5}, 0, math.SmallestNonzeroFloat64},
+		"as large as they go":  {exponential, []float64{math.MaxFloat64}, []float64{-9, 1}, 0x1p1023, math.MaxFloat64},
 	} {
 		for _, kind := range tc.of {
 			b := newBench(t, fixedReaders[kind])
@@ -237,14 +240,18 @@ func TestRareMissesDoNotSpread(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, fixedReaders["explicit"])
 	l := b.store.lookup(attribute.EmptySet())
-	places := func() map[int]bool {
+	places := func() (n int) {
 		seen := make(map[int]bool)
-		at := make(chan int)
+		at, stay := make(chan int), make(chan struct{})
 		for range 200 {
-			go func() { at <- l.spread.Choose() }()
+			go func() {
+				at <- l.spread.Choose()
+				<-stay // so that all have stacks of their own
+			}()
 			seen[<-at] = true
 		}
-		return seen
+		close(stay)
+		return len(seen)
 	}
 	for range 10 {
 		for range 15 {
@@ -252,7 +259,13 @@ func TestRareMissesDoNotSpread(t *testing.T) {
 		}
 		b.collect(t)
 	}
-	if got := places(); len(got) != 1 {
-		t.Errorf("%d places after misses far apart", len(got))
+	if n := places(); n != 1 {
+		t.Errorf("%d places after misses far apart", n)
+	}
+	for range 16 {
+		l.spread.Missed()
+	}
+	if n := places(); n != min(2, stripe.Limit()) {
+		t.Errorf("%d places after misses in a row: the premise is gone", n)
 	}
 }

@@ -89,6 +89,66 @@ func TestNothingIsLostOrDoubled(t *testing.T) {
 	}
 }
 
+// TestNothingIsLostWhereSeriesGiveWay records to many more series than there may
+// be, each for a while, so that they take each other's room all the time.
+func TestNothingIsLostWhereSeriesGiveWay(t *testing.T) {
+	t.Parallel()
+	const limit, goroutines, calls = 8, 4, 4000
+	for name, aggregation := range map[string]sdkmetric.Aggregation{
+		"explicit": nil, "exponential": sdkmetric.AggregationBase2ExponentialHistogram{MaxSize: 160, MaxScale: 20},
+	} {
+		selectors := []selector{{metricdata.DeltaTemporality, aggregation}, {metricdata.DeltaTemporality, aggregation}}
+		s := hot(t, selectors, nil, hotroad.WithCardinalityLimit(limit))
+		h := histogramOf(t, s, "duration")
+		totals := make([]total, len(selectors))
+		var recording, collecting sync.WaitGroup
+		done := make(chan struct{})
+		for g := range goroutines {
+			recording.Go(func() {
+				bound := make(map[int]metric.Float64Histogram)
+				for i := range calls {
+					k := 1 + (i/50+g)%40
+					if k%2 == 0 {
+						h.Record(context.Background(), 0.25, metric.WithAttributes(attribute.Int("k", k)))
+						continue
+					}
+					if bound[k] == nil {
+						bound[k] = bind(t, h, attribute.Int("k", k))
+					}
+					bound[k].Record(context.Background(), 0.25)
+				}
+			})
+		}
+		for reader := range selectors {
+			collecting.Go(func() {
+				for open := true; open; {
+					select {
+					case <-done:
+						open = false
+					default:
+					}
+					totals[reader].add(t, s.collect(t, reader), metricdata.DeltaTemporality)
+				}
+			})
+		}
+		recording.Wait()
+		close(done)
+		collecting.Wait()
+		for reader := range totals {
+			of := &totals[reader].explicit
+			if aggregation != nil {
+				of = &totals[reader].exponential
+			}
+			if n, sum := of.sums(); n != goroutines*calls || sum != goroutines*calls*0.25 {
+				t.Errorf("reader %d, %s: %d counted of %d, sum %v", reader, name, n, goroutines*calls, sum)
+			}
+			if len(of.n) < limit {
+				t.Errorf("reader %d, %s: %d series had room: the premise is gone", reader, name, len(of.n))
+			}
+		}
+	}
+}
+
 // counted is what was exported for each life of a series.
 type counted struct {
 	n   map[life]uint64

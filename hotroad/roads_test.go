@@ -213,6 +213,10 @@ func TestGlobalProviderSetLater(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	early, err := otel.Meter("scope").Float64Histogram("early")
+	if err != nil {
+		t.Fatal(err)
+	}
 	before := otel.GetMeterProvider()
 	t.Cleanup(func() { otel.SetMeterProvider(before) })
 	s := hot(t, []selector{cumulative}, nil)
@@ -223,16 +227,22 @@ func TestGlobalProviderSetLater(t *testing.T) {
 		}
 	}
 	op.Record(t.Context(), time.Second, errors.New("failure"))
+	if _, ok := early.(binder); ok {
+		t.Errorf("%T can bind: the premise is gone", early)
+	}
+	early.Record(t.Context(), 1)
 	h, err := otel.Meter("scope").Float64Histogram("later")
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.Record(t.Context(), 1)
+	bind(t, h).Record(t.Context(), 1)
 	rm := s.collect(t, 0)
 	if n := count(t, points(t, rm, "otelperf.operation.duration")); n != 4 {
 		t.Errorf("%d calls counted, want 4", n)
 	}
-	if n := count(t, points(t, rm, "later")); n != 1 {
-		t.Errorf("%d counted of the instrument made later", n)
+	for _, name := range []string{"early", "later"} {
+		if n := count(t, points(t, rm, name)); n != 1 {
+			t.Errorf("%d counted of the instrument made %s", n, name)
+		}
 	}
 }
