@@ -30,7 +30,7 @@ func (h *histogram) Record(ctx context.Context, v float64, opts ...metric.Record
 // Bind returns the histogram with attrs bound to it. Nothing is kept of the
 // slice, and no series comes into being before the first measurement.
 func (h *histogram) Bind(attrs ...attribute.KeyValue) metric.Float64Histogram {
-	set := attribute.NewSet(append([]attribute.KeyValue(nil), attrs...)...)
+	set := setOf(attrs)
 	b := &bound{histogram: h, attrs: set}
 	for i, st := range h.stores {
 		t := &target{store: st, attrs: &b.attrs}
@@ -58,7 +58,7 @@ func (h *histogram) Bind(attrs ...attribute.KeyValue) metric.Float64Histogram {
 // OpenTelemetry's metric/x extension, and may be called concurrently with all
 // else.
 func (h *histogram) Finish(_ context.Context, attrs ...attribute.KeyValue) {
-	set := attribute.NewSet(append([]attribute.KeyValue(nil), attrs...)...)
+	set := setOf(attrs)
 	for _, st := range h.stores {
 		st.finish(&set)
 	}
@@ -110,23 +110,4 @@ func (b *bound) recordWith(ctx context.Context, v float64, opts []metric.RecordO
 	for _, st := range b.histogram.stores {
 		st.lookup(&attrs).record(ctx, v, &attrs)
 	}
-}
-
-// attributesOf returns the attributes of opts, also those of metric/x's
-// WithUnsafeAttributes, by its structure.
-func attributesOf(opts []metric.RecordOption) attribute.Set {
-	set := metric.NewRecordConfig(opts).Attributes()
-	var raw []attribute.KeyValue
-	for _, o := range opts {
-		if r, ok := o.(interface {
-			RawAttributes() []attribute.KeyValue
-			Experimental()
-		}); ok {
-			raw = append(raw, r.RawAttributes()...)
-		}
-	}
-	if len(raw) == 0 {
-		return set
-	}
-	return attribute.NewSet(append(set.ToSlice(), raw...)...)
 }

@@ -25,7 +25,7 @@ func (p *provider) Meter(name string, opts ...metric.MeterOption) metric.Meter {
 		Name:       name,
 		Version:    c.InstrumentationVersion(),
 		SchemaURL:  c.SchemaURL(),
-		Attributes: c.InstrumentationAttributes(),
+		Attributes: normal(c.InstrumentationAttributes()),
 	}}
 }
 

@@ -176,6 +176,47 @@ func TestExperimentalOptions(t *testing.T) {
 	}
 }
 
+// TestNestedAttributes: of several values for one key within a value the last
+// counts, so that what differs in the others is one series, and one scope.
+func TestNestedAttributes(t *testing.T) {
+	t.Parallel()
+	nested := func(first int) []attribute.KeyValue {
+		inner := attribute.MapValue(attribute.Int("b", first), attribute.Int("a", 1), attribute.Int("b", 2))
+		return []attribute.KeyValue{
+			attribute.Map("map", attribute.Int("k", first), attribute.Int("k", 3), attribute.KeyValue{Key: "inner", Value: inner}),
+			attribute.Slice("slice", attribute.IntValue(1), inner), attribute.Slice("empty"), attribute.Map("none"),
+			attribute.Int("plain", 1),
+		}
+	}
+	last := bothRoads(t, []selector{cumulative, delta}, nil, func(t *testing.T, mp metric.MeterProvider) {
+		for first := range 2 {
+			m := mp.Meter("scope", metric.WithInstrumentationAttributes(nested(first)...))
+			h, err := m.Float64Histogram("d")
+			if err != nil {
+				t.Fatal(err)
+			}
+			c, err := m.Int64Counter("c")
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Add(t.Context(), 1)
+			h.Record(t.Context(), 1, metric.WithAttributes(nested(first)...))
+			h.Record(t.Context(), 1, rawAttributes{attrs: nested(first)})
+			for _, kv := range nested(first) {
+				h.Record(t.Context(), 1, metric.WithAttributes(kv))
+			}
+			if b, ok := h.(binder); ok {
+				b.Bind(nested(first)...).Record(t.Context(), 1)
+			} else {
+				h.Record(t.Context(), 1, metric.WithAttributes(nested(first)...))
+			}
+		}
+	})
+	if p := points(t, last, "d"); len(p) != 6 || count(t, p) != 32 || len(last.ScopeMetrics) != 1 {
+		t.Errorf("%d scopes, %v", len(last.ScopeMetrics), p)
+	}
+}
+
 // TestWrongBoundsAndSizes: what the SDK makes of them is what is exported, and
 // what it says is what the caller hears.
 func TestWrongBoundsAndSizes(t *testing.T) {
