@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/instrumentation"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.opentelemetry.io/otel/sdk/resource"
 
 	"github.com/otelperf/otelperf-go/hotroad"
 	"github.com/otelperf/otelperf-go/views/viewstest"
@@ -76,8 +77,11 @@ func TestMergingKeepsNothing(t *testing.T) {
 	if err := e.Export(t.Context(), nil); err != nil { // the next exporter's to judge
 		t.Error(err)
 	}
+	var of weak.Pointer[resource.Resource]
 	kept := func() (out []weak.Pointer[metricdata.Metrics]) {
 		rm := scopesToMerge()
+		rm.Resource = resource.NewSchemaless(attribute.Int("k", 1))
+		of = weak.Make(rm.Resource)
 		for _, sm := range rm.ScopeMetrics {
 			out = append(out, weak.Make(&sm.Metrics[0]))
 		}
@@ -91,6 +95,9 @@ func TestMergingKeepsNothing(t *testing.T) {
 		if m.Value() != nil {
 			t.Errorf("the metrics of scope %d are held on to", i)
 		}
+	}
+	if of.Value() != nil {
+		t.Error("the resource is held on to")
 	}
 	runtime.KeepAlive(e)
 }
