@@ -144,6 +144,8 @@ func TestExtremesNotedEarly(t *testing.T) {
 		"an octave":            {exponential, []float64{1.5}, []float64{0.25, 5}, edge(37), edge(38)},
 		"below one":            {exponential, []float64{0.1}, []float64{0.025, 5}, edge(-213), edge(-212)},
 		"many octaves":         {exponential, []float64{1.5, 0.1}, []float64{0.025, 5}, edge(-213), edge(38)},
+		"the lowest octave":    {exponential, []float64{0x1.8p-64}, []float64{-0.25, 5}, edge(-4059), edge(-4058)},
+		"beyond the highest":   {exponential, []float64{0x1.8p64}, []float64{0.25, 4}, 0x1p64, 0x1p65},
 		"beside zero":          {exponential, []float64{0}, []float64{-0.25, 5}, 0, 0},
 		"above zero":           {exponential, []float64{0, 1.5}, []float64{-0.25, 5}, 0, edge(38)},
 		"below zero":           {exponential, []float64{0, -3}, []float64{-9, 5}, -4, 0},

@@ -27,7 +27,7 @@ const (
 func newExplicit(bounds []float64) *explicit {
 	e := &explicit{bounds: slices.Clone(bounds)}
 	n := len(e.bounds)
-	if n == 0 || e.bounds[n-1] <= 0 || n > math.MaxUint16 {
+	if n == 0 || e.bounds[n-1] <= 0 {
 		return e
 	}
 	lowest := e.bounds[sort.Search(n, func(i int) bool { return e.bounds[i] > 0 })]
@@ -39,6 +39,7 @@ func newExplicit(bounds []float64) *explicit {
 	e.first = make([]uint16, high-low+1)
 	for k := range e.first {
 		smallest := math.Float64frombits((low + uint64(k)) << keyShift)
+		// Of 2^16 boundaries and more a search may begin too low, which takes longer.
 		e.first[k] = uint16(sort.SearchFloat64s(e.bounds, smallest))
 	}
 	return e
