@@ -47,15 +47,20 @@ func only(t *testing.T, opts ...Option) (h *histogram, st *store, collect func()
 func TestEndedSeriesAreBounded(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	const limit = 10
-	h, st, collect := only(t, WithCardinalityLimit(limit))
-	for i := range 200 {
-		for k := range limit {
-			h.Record(context.Background(), 1, metric.WithAttributes(attribute.Int("k", i*limit+k)))
-		}
-		collect()
-		collect()
-		if n := len(st.series); n > 2*limit {
-			t.Fatalf("%d series after %d intervals, the limit is %d", n, i+1, limit)
+	for _, finish := range []bool{false, true} {
+		h, st, collect := only(t, WithCardinalityLimit(limit))
+		for i := range 200 {
+			for k := range limit {
+				attr := attribute.Int("k", i*limit+k)
+				if h.Record(context.Background(), 1, metric.WithAttributes(attr)); finish {
+					h.Finish(context.Background(), attr)
+				}
+			}
+			collect()
+			collect()
+			if n := len(st.series); n > 2*limit {
+				t.Fatalf("%d series after %d intervals, the limit is %d", n, i+1, limit)
+			}
 		}
 	}
 }
