@@ -35,11 +35,20 @@ func (c *Config) Baselines() ([]views.Baseline, error) {
 			continue
 		}
 		if !c.Alerting.Enabled {
-			p.Target = math.NaN()
+			p.Baseline = Observed(p.Baseline)
 		}
 		all = append(all, p.Baseline)
 	}
 	return all, nil
+}
+
+// Observed returns b without anything that it could be held against: its
+// statistic is computed and never judged.
+func Observed(b views.Baseline) views.Baseline {
+	b.Target = math.NaN()
+	b.Relative, b.WarmUp = 0, 0
+	b.Objective, b.Burn = 0, nil
+	return b
 }
 
 // A placed baseline knows where it comes from.

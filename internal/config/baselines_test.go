@@ -180,6 +180,40 @@ func TestAlertingDisabledObserves(t *testing.T) {
 	}
 }
 
+// TestAlertingDisabledObservesEveryKind: a burn rate and a baseline relative to
+// its own past are nothing without what they are held against, and would be
+// refused as such.
+func TestAlertingDisabledObservesEveryKind(t *testing.T) {
+	c := load(t, write(t, `
+[alerting]
+enabled = false
+[[baseline]]
+name = "slower"
+metric = "http.server.request.duration"
+statistic = "mean"
+relative = 60
+warm_up = 10
+[[baseline]]
+name = "available"
+metric = "http.server.request.duration"
+statistic = "error_ratio"
+objective = 0.999
+burn = ["1h/5m/14.4"]
+`))
+	all, err := c.Baselines()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range all {
+		if !b.Observed() || b.Relative != 0 || b.Objective != 0 {
+			t.Errorf("%s is judged", line(b))
+		}
+	}
+	if _, err := views.Watch(all); err != nil {
+		t.Error(err)
+	}
+}
+
 const fullTable = `
 [[baseline]]
 name = "checkout"

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -138,11 +137,11 @@ func (m *Monitor) start(ctx context.Context, cfg *config.Config, s *settings) er
 	if err != nil {
 		return fmt.Errorf("monitor: %w", err)
 	}
-	baselines = append(baselines, s.baselines...)
-	if !cfg.Alerting.Enabled {
-		for i := range baselines {
-			baselines[i].Target = math.NaN() // observed, not judged
+	for _, b := range s.baselines {
+		if !cfg.Alerting.Enabled {
+			b = config.Observed(b)
 		}
+		baselines = append(baselines, b)
 	}
 	view, err := views.Compose(baselines, s.rules...)
 	if err != nil {

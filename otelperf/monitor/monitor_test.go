@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -276,6 +277,25 @@ func TestOptionsGoOverFiles(t *testing.T) {
 	s, ok := mon.Snapshot().Get("mine")
 	if !ok || s.State != views.Firing || s.Value != 5 || s.Target != 1 {
 		t.Errorf("got %+v", s)
+	}
+}
+
+// TestAlertingOffStarts: values are shown and nothing fires, whatever the
+// baseline is held against.
+func TestAlertingOffStarts(t *testing.T) {
+	mon, err := monitor.Start(t.Context(),
+		monitor.WithConfig("c.toml", []byte("[alerting]\nenabled = false\n[export]\nexporters = [\"none\"]\n"+
+			"[[baseline]]\nname = \"heavier\"\nmetric = \"process.memory.usage\"\nstatistic = \"value\"\nrelative = 1\n")),
+		monitor.WithBaselines(views.Baseline{Name: "fails", Metric: "theirs", Statistic: views.ErrorRatio, Objective: 0.99}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mon.Shutdown(t.Context())
+	for range 3 {
+		flush(t, mon)
+	}
+	if s, ok := mon.Snapshot().Get("heavier"); !ok || !math.IsNaN(s.Target) || s.State != views.OK {
+		t.Errorf("got %+v, %t, want a value without a target", s, ok)
 	}
 }
 
