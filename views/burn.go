@@ -3,6 +3,7 @@ package views
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/otelperf/otelperf-go/internal/distribution"
@@ -22,6 +23,18 @@ type BurnWindow struct {
 var defaultBurn = []BurnWindow{
 	{Long: time.Hour, Short: 5 * time.Minute, Factor: 14.4},
 	{Long: 6 * time.Hour, Short: 30 * time.Minute, Factor: 6},
+}
+
+// BurnWindows returns the pairs of windows of a burn-rate baseline: Burn, or the
+// default ones where it is empty. It returns nil for any other baseline.
+func (b Baseline) BurnWindows() []BurnWindow {
+	switch {
+	case b.Objective <= 0:
+		return nil
+	case len(b.Burn) == 0:
+		return slices.Clone(defaultBurn)
+	}
+	return slices.Clone(b.Burn)
 }
 
 // maxSlots bounds what a group remembers of its windows.

@@ -90,10 +90,7 @@ type rule struct {
 
 func newRule(b Baseline) *rule {
 	b.Match, b.By = slices.Clone(b.Match), slices.Clone(b.By)
-	b.Burn = slices.Clone(b.Burn)
-	if len(b.Burn) == 0 {
-		b.Burn = defaultBurn
-	}
+	b.Burn = b.BurnWindows()
 	b.Labels, b.Annotations = maps.Clone(b.Labels), maps.Clone(b.Annotations)
 	q, _ := b.Statistic.Quantile()
 	return &rule{

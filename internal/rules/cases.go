@@ -233,7 +233,7 @@ func (r Rule) relativeCases(interval, offset time.Duration) ([]caseOf, error) {
 func (r Rule) burnCases(interval, offset time.Duration) ([]caseOf, error) {
 	j := r.of
 	most, least, short := 0.0, math.Inf(1), time.Duration(0)
-	for _, w := range j.pairs() {
+	for _, w := range j.BurnWindows() {
 		most, least, short = max(most, w.Factor), min(least, w.Factor), max(short, w.Short)
 	}
 	fastest := 1 / (1 - j.Objective) // all measurements are bad

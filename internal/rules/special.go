@@ -14,20 +14,6 @@ import (
 // This file has the two forms of baseline that have no fixed level: burn rates,
 // and those relative to a group's own past.
 
-// defaultBurn are the pairs of a burn-rate baseline that names none, as package
-// views has them.
-var defaultBurn = []views.BurnWindow{
-	{Long: time.Hour, Short: 5 * time.Minute, Factor: 14.4},
-	{Long: 6 * time.Hour, Short: 30 * time.Minute, Factor: 6},
-}
-
-func (j *judged) pairs() []views.BurnWindow {
-	if len(j.Burn) > 0 {
-		return j.Burn
-	}
-	return defaultBurn
-}
-
 // bad is the share of bad measurements in a window: failures, or values beyond
 // the target.
 func (j *judged) bad(over time.Duration) (string, error) {
@@ -76,7 +62,7 @@ func window(w views.BurnWindow) string { return promDuration(w.Long) + "/" + pro
 // may the budget burns in both windows of each pair, and the alert.
 func (j *judged) addBurn(g *Group, identity map[string]string) error {
 	var terms []string
-	for _, w := range j.pairs() {
+	for _, w := range j.BurnWindows() {
 		long, err := j.bad(w.Long)
 		if err != nil {
 			return err
