@@ -14,6 +14,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"github.com/otelperf/otelperf-go/internal/config"
 	"github.com/otelperf/otelperf-go/views"
 )
 
@@ -34,7 +35,7 @@ func checkCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			baselines, err := loaded.Baselines()
+			baselines, err := judged(loaded)
 			if err != nil {
 				return err
 			}
@@ -44,6 +45,9 @@ func checkCommand() *cli.Command {
 			if !loaded.Monitoring.Enabled {
 				say(c.Root().ErrWriter, "warning: monitoring.enabled is false: nothing will run")
 			}
+			if !loaded.Alerting.Enabled {
+				say(c.Root().ErrWriter, "warning: alerting.enabled is false: values are observed, and nothing alerts")
+			}
 			if c.Bool(asJSON.Name) {
 				return printJSON(c.Root().Writer, baselines)
 			}
@@ -52,13 +56,23 @@ func checkCommand() *cli.Command {
 	}
 }
 
+// judged returns the baselines as a start judges them.
+func judged(c *config.Config) ([]views.Baseline, error) {
+	baselines, err := c.Baselines()
+	if err != nil {
+		return nil, err
+	}
+	_, err = views.Compose(baselines) // are there buckets for all levels?
+	return baselines, err
+}
+
 func printTable(w io.Writer, baselines []views.Baseline) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	// A tabwriter keeps its first error for Flush.
-	_, _ = fmt.Fprintln(t, "NAME\tMETRIC\tSTATISTIC\tTARGET\tALERTS\tCLEARS\tFOR\tSEVERITY\tMATCH\tBY")
+	_, _ = fmt.Fprintln(t, "NAME\tMETRIC\tSTATISTIC\tTARGET\tFLEET\tALERTS\tCLEARS\tFOR\tSEVERITY\tMATCH\tBY")
 	for _, b := range baselines {
-		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
-			b.Name, b.Metric, b.Statistic, target(b), alerts(b), clears(b),
+		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
+			b.Name, b.Metric, b.Statistic, target(b), fleet(b), alerts(b), clears(b),
 			duration(b.For), dash(b.Severity), dash(match(b)), dash(by(b)))
 	}
 	if err := t.Flush(); err != nil {
@@ -81,6 +95,14 @@ func target(b views.Baseline) string {
 	return level(b.Target, b.Unit)
 }
 
+// fleet is the target of all processes together, which only rules know of.
+func fleet(b views.Baseline) string {
+	if b.FleetTarget == 0 {
+		return "-"
+	}
+	return level(b.FleetTarget, b.Unit)
+}
+
 func clears(b views.Baseline) string {
 	switch {
 	case b.Objective > 0:
@@ -94,7 +116,11 @@ func clears(b views.Baseline) string {
 func alerts(b views.Baseline) string {
 	switch {
 	case b.Objective > 0:
-		return "burn rate"
+		var factors []string
+		for _, w := range b.BurnWindows() {
+			factors = append(factors, level(w.Factor, ""))
+		}
+		return "burn > " + strings.Join(factors, " or ")
 	case b.Relative > 0 && b.Direction == views.LowerIsWorse:
 		return "< " + level(200-cmp.Or(b.ThresholdPercent, views.DefaultThresholdPercent), "%")
 	case b.Relative > 0:
@@ -148,7 +174,7 @@ func by(b views.Baseline) string {
 	return strings.Join(parts, ",")
 }
 
-// A resolved baseline as JSON: levels that do not exist are absent, durations
+// A resolved baseline as JSON, defaults included: levels that do not exist are absent, durations
 // are in seconds.
 type resolved struct {
 	Name          string            `json:"name"`
@@ -183,17 +209,20 @@ func printJSON(w io.Writer, baselines []views.Baseline) error {
 			Name: b.Name, Metric: b.Metric, Statistic: b.Statistic,
 			Target: finite(b.Target), Threshold: finite(b.Threshold()), Clear: finite(b.Clear()),
 			FleetTarget: b.FleetTarget, Unit: b.Unit, Direction: b.Direction.String(),
-			For: b.For.Seconds(), KeepFiringFor: b.KeepFiringFor.Seconds(), MinCount: b.MinCount,
+			For: b.For.Seconds(), KeepFiringFor: b.KeepFiringFor.Seconds(), MinCount: b.Needed(),
 			NoData: b.NoData.String(), Unless: b.Unless,
 			Severity: b.Severity, Labels: b.Labels, Annotations: b.Annotations,
 		}
-		if r.Relative, r.WarmUp, r.Objective = b.Relative, b.WarmUp, b.Objective; r.Relative > 0 || r.Objective > 0 {
+		if r.Relative, r.Objective = b.Relative, b.Objective; r.Relative > 0 || r.Objective > 0 {
 			r.Threshold, r.Clear = nil, nil
+		}
+		if b.Relative > 0 {
+			r.WarmUp = cmp.Or(b.WarmUp, b.Relative)
 		}
 		if r.Relative > 0 || r.Objective > 0 && b.Statistic == views.ErrorRatio {
 			r.Target = nil
 		}
-		for _, w := range b.Burn {
+		for _, w := range b.BurnWindows() {
 			r.Burn = append(r.Burn, fmt.Sprintf("%v/%v/%v", w.Long, w.Short, w.Factor))
 		}
 		for _, kv := range b.Match {

@@ -3,30 +3,32 @@ package main
 import (
 	"cmp"
 	"context"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/urfave/cli/v3"
 
+	"github.com/otelperf/otelperf-go/internal/nearest"
 	"github.com/otelperf/otelperf-go/internal/rules"
 )
 
 var (
 	strategy = &cli.StringFlag{
 		Name: "strategy", Value: string(rules.UnderscoreEscapingWithSuffixes),
-		Usage: "how OTLP names became Prometheus names, the translation_strategy of the receiving side: " + join(rules.Strategies()),
+		Usage: "`NAME` how OTLP names became Prometheus names, the translation_strategy of the receiving side: " + join(rules.Strategies()),
 	}
 	instanceLabels = &cli.StringSliceFlag{
 		Name: "instance-label", Value: []string{"job", "instance"},
-		Usage: "labels that tell processes apart; for VictoriaMetrics service.name and service.instance.id",
+		Usage: "`LABEL` label that tells processes apart; repeatable; for VictoriaMetrics service_name and service_instance_id",
 	}
 	fleetLabels = &cli.StringSliceFlag{
 		Name: "fleet-label", Value: []string{"job"},
-		Usage: "labels that tell services apart",
+		Usage: "`LABEL` label that tells services apart; repeatable; for VictoriaMetrics service_name",
 	}
 	interval = &cli.DurationFlag{
 		Name:  "interval",
-		Usage: "how often the processes export", DefaultText: "monitoring.interval_seconds",
+		Usage: "`DURATION` time between two exports of a process", DefaultText: "monitoring.interval_seconds",
 	}
 	native = &cli.BoolFlag{
 		Name:  "native-histograms",
@@ -34,7 +36,7 @@ var (
 	}
 	metrics = &cli.StringSliceFlag{
 		Name:   "metric",
-		Usage:  "unit and kind of a metric of your own, as name=unit,kind with the kind histogram, counter, updown or gauge; repeatable",
+		Usage:  "`NAME=UNIT,KIND` a metric of your own, such as shop.queue.age=s,gauge; the kind is histogram, counter, updown or gauge; repeatable",
 		Config: cli.StringConfig{TrimSpace: true},
 	}
 )
@@ -54,11 +56,11 @@ func shared() []cli.Flag {
 func rulesCommand() *cli.Command {
 	offset := &cli.DurationFlag{
 		Name:  "query-offset",
-		Usage: "how long rules wait for late samples; negative leaves it out, for vmalert and its -rule.evalDelay", DefaultText: "one interval",
+		Usage: "`DURATION` how long rules wait for late samples; negative leaves it out, for vmalert and its -rule.evalDelay", DefaultText: "one interval",
 	}
 	tests := &cli.StringFlag{
 		Name:  "tests",
-		Usage: "instead of the rules, write cases for \"promtool test rules\"; the value is the path of the rule file, relative to the cases",
+		Usage: "`RULEFILE` write cases for \"promtool test rules\" instead of the rules; RULEFILE is the path of the rules as seen from the cases",
 	}
 	return &cli.Command{
 		Name:      "rules",
@@ -76,7 +78,10 @@ func rulesCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			if file := c.String(tests.Name); file != "" {
+			if file := c.String(tests.Name); c.IsSet(tests.Name) {
+				if file == "" {
+					return usagef(c, "--tests: the path of the rules is empty")
+				}
 				return set.WriteTests(c.Root().Writer, file)
 			}
 			return set.WriteRules(c.Root().Writer)
@@ -85,7 +90,7 @@ func rulesCommand() *cli.Command {
 }
 
 func dashboardCommand() *cli.Command {
-	title := &cli.StringFlag{Name: "title", Value: "otelperf", Usage: "the dashboard's title"}
+	title := &cli.StringFlag{Name: "title", Value: "otelperf", Usage: "`TEXT` the dashboard's title"}
 	return &cli.Command{
 		Name:      "dashboard",
 		Usage:     "write a Grafana dashboard of the baselines, operations, HTTP and the runtime",
@@ -106,11 +111,14 @@ func dashboardCommand() *cli.Command {
 
 // generate makes the rules of the files by the flags.
 func generate(c *cli.Command, offset time.Duration) (*rules.Set, error) {
+	if err := wellFormed(c); err != nil {
+		return nil, err
+	}
 	own := make(map[string]rules.Metric)
 	for _, m := range pairs(c.StringSlice(metrics.Name)) {
 		name, what, err := rules.ParseMetric(m)
 		if err != nil {
-			return nil, usagef("--metric: %w", err)
+			return nil, usagef(c, "--metric: %w", err)
 		}
 		own[name] = what
 	}
@@ -121,6 +129,9 @@ func generate(c *cli.Command, offset time.Duration) (*rules.Set, error) {
 	baselines, err := loaded.Baselines()
 	if err != nil {
 		return nil, err
+	}
+	if !loaded.Alerting.Enabled {
+		say(c.Root().ErrWriter, "warning: alerting.enabled is false: nothing alerts but what has a fleet_target")
 	}
 	set, err := rules.New(baselines, rules.Options{
 		Interval:         cmp.Or(c.Duration(interval.Name), loaded.Monitoring.Interval),
@@ -138,6 +149,25 @@ func generate(c *cli.Command, offset time.Duration) (*rules.Set, error) {
 		say(c.Root().ErrWriter, "warning: there is no baseline to write")
 	}
 	return set, nil
+}
+
+// wellFormed checks options that have a value of the right kind.
+func wellFormed(c *cli.Command) error {
+	if s := rules.Strategy(c.String(strategy.Name)); !slices.Contains(rules.Strategies(), s) {
+		if meant := nearest.To(string(s), strings.Split(join(rules.Strategies()), ", ")); meant != "" {
+			return usagef(c, "--strategy: unknown translation strategy %q, did you mean %q?", s, meant)
+		}
+		return usagef(c, "--strategy: unknown translation strategy %q: use one of %s", s, join(rules.Strategies()))
+	}
+	if d := c.Duration(interval.Name); c.IsSet(interval.Name) && d <= 0 {
+		return usagef(c, "--interval: %v is not positive", d)
+	}
+	for _, f := range []*cli.StringSliceFlag{instanceLabels, fleetLabels} {
+		if slices.Contains(c.StringSlice(f.Name), "") {
+			return usagef(c, "--%s: the name of a label is empty", f.Name)
+		}
+	}
+	return nil
 }
 
 // pairs puts name=unit,kind together again, which the list's comma took apart.
