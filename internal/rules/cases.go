@@ -88,7 +88,7 @@ func (r Rule) cases(interval, offset time.Duration) ([]caseOf, error) {
 
 // silenceCases: the alert fires where a group was there and is gone.
 func (r Rule) silenceCases(interval, offset time.Duration) ([]caseOf, error) {
-	good, _, err := r.of.situation(false)
+	good, err := r.usual()
 	if err != nil {
 		return nil, err
 	}
@@ -97,6 +97,19 @@ func (r Rule) silenceCases(interval, offset time.Duration) ([]caseOf, error) {
 		{name: "fires", phases: []phase{{5, good}, {10, situation{}}}, at: at, fires: true, value: 1},
 		{name: "stays quiet", phases: []phase{{15 + int64(offset/interval), good}}, at: at},
 	}, nil
+}
+
+// usual is a situation in which nothing is amiss.
+func (r Rule) usual() (s situation, err error) {
+	switch j := r.of; {
+	case j.Objective > 0:
+		return j.burning(0)
+	case j.Relative > 0:
+		s, _, err = j.measured(1, 1, 4)
+	default:
+		s, _, err = j.situation(false)
+	}
+	return s, err
 }
 
 func ceil(d, unit time.Duration) time.Duration { return (d + unit - 1).Truncate(unit) }

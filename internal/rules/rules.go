@@ -173,6 +173,12 @@ func (j *judged) addTo(g *Group) error {
 		Alert: j.alertName(), Expr: breach, For: j.For, KeepFiringFor: j.KeepFiringFor,
 		Labels: labels, Annotations: j.annotations(j.summary()), of: j,
 	})
+	return j.addSilence(g, labels)
+}
+
+// addSilence adds the alert of a group that has had no data, where the baseline
+// asks for one.
+func (j *judged) addSilence(g *Group, labels map[string]string) error {
 	if j.NoData != views.NoDataAlert {
 		return nil
 	}
@@ -182,10 +188,12 @@ func (j *judged) addTo(g *Group) error {
 	}
 	labels = maps.Clone(labels)
 	labels["otelperf_reason"] = "no_data"
-	g.Rules = append(g.Rules, Rule{
-		Alert: j.alertName(), Expr: silence, Labels: labels, of: j,
-		Annotations: j.annotations(escapeTemplate(j.alertName()) + " has had no data for three intervals" + j.where()),
-	})
+	summary := escapeTemplate(j.alertName()) + " has had no data for three intervals" + j.where()
+	annotations := j.annotations(summary)
+	if j.Relative > 0 || j.Objective > 0 { // there is no fixed level to tell
+		annotations = j.texts(map[string]string{"summary": summary})
+	}
+	g.Rules = append(g.Rules, Rule{Alert: j.alertName(), Expr: silence, Labels: labels, Annotations: annotations, of: j})
 	return nil
 }
 

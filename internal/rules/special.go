@@ -78,24 +78,38 @@ func (j *judged) addBurn(g *Group, identity map[string]string) error {
 			// The smaller of the two: both have to burn.
 			Expr: fmt.Sprintf("(\n    %s < %s\n  or\n    %s\n)\n/ %s >= 0", long, short, short, strconv.FormatFloat(1-j.Objective, 'g', 12, 64)),
 		})
-		over := fmt.Sprintf("%s > %s", selector(j.record+":burn_rate", append(j.identity(), equal("otelperf_burn_windows", window(w)))...), number(w.Factor))
+		rate := selector(j.record+":burn_rate", append(j.identity(), equal("otelperf_burn_windows", window(w)))...)
+		over := fmt.Sprintf("%s > %s", rate, number(w.Factor))
 		if n := j.Needed(); n > 1 {
-			rate, err := j.perSecond(j.over(w.Long))
+			count, err := j.perSecond(j.over(w.Long))
 			if err != nil {
 				return err
 			}
-			over += fmt.Sprintf("\nand on (%s)\n  (%s * %s > %s)", list(j.by()), rate, number(w.Long.Seconds()), number(float64(n)-0.5))
+			over += fmt.Sprintf("\nand on (%s)\n  (%s * %s > %s)", list(j.by()), count, number(w.Long.Seconds()), number(float64(n)-0.5))
 		}
 		terms = append(terms, over)
+		if percent := min(j.ClearPercent, 100); percent > 0 && percent < 100 {
+			// Between the two levels an alert goes on that was there already.
+			terms = append(terms, fmt.Sprintf("%s > %s\nand on (%s)\n  %s",
+				rate, number(w.Factor*percent/100), list(j.by()), j.active("firing")))
+		}
+	}
+	if j.NoData == views.NoDataKeep {
+		count, err := j.perSecond(j.window())
+		if err != nil {
+			return err
+		}
+		terms = append(terms, fmt.Sprintf("%s * %s\nunless on (%s)\n  (%s > 0)", j.active(""), number(j.BurnWindows()[0].Factor), list(j.by()), count))
 	}
 	summary := fmt.Sprintf(`%s = {{ printf "%%.3f" $value }} times the burn rate that an objective of %s allows%s`,
 		escapeTemplate(j.alertName()), number(j.Objective), j.where())
+	labels := j.alertLabels(identity)
 	g.Rules = append(g.Rules, Rule{
 		Alert: j.alertName(), For: j.For, KeepFiringFor: j.KeepFiringFor, of: j,
 		Expr:   fmt.Sprintf("max by (%s) (\n%s\n)", list(j.by()), indent(strings.Join(parenthesised(terms), "\nor\n"))),
-		Labels: j.alertLabels(identity), Annotations: j.texts(map[string]string{"summary": summary, "objective": number(j.Objective)}),
+		Labels: labels, Annotations: j.texts(map[string]string{"summary": summary, "objective": number(j.Objective)}),
 	})
-	return nil
+	return j.addSilence(g, labels)
 }
 
 // addRelative adds the rules of a baseline relative to its own past: the mean of
@@ -133,11 +147,18 @@ func (j *judged) addRelative(g *Group, identity map[string]string) error {
 		terms = append(terms, fmt.Sprintf("%s %s %s * %s\nand on (%s)\n  %s",
 			recorded("value"), j.operator(), number(back), recorded("target"), on, j.active("firing")))
 	}
+	hang, err := j.hang()
+	if err != nil {
+		return err
+	}
+	if hang != "" {
+		terms = append(terms, hang)
+	}
 	hold, err := j.hold(enough)
 	if err != nil {
 		return err
 	}
-	terms = append(terms, hold[0])
+	terms = append(terms, hold...)
 	worst := "max"
 	if j.Direction == views.LowerIsWorse {
 		worst = "min"
@@ -148,10 +169,11 @@ func (j *judged) addRelative(g *Group, identity map[string]string) error {
 	}
 	summary := fmt.Sprintf(`%s = {{ printf "%%.3f" $value }}%s is beyond the mean of its own last %d intervals%s`,
 		escapeTemplate(j.alertName()), unitSuffix(j.Unit), j.Relative, j.where())
+	labels := j.alertLabels(identity)
 	g.Rules = append(g.Rules,
 		Rule{
 			Alert: j.alertName(), Expr: expr, For: j.For, KeepFiringFor: j.KeepFiringFor, of: j,
-			Labels: j.alertLabels(identity), Annotations: j.texts(map[string]string{"summary": summary}),
+			Labels: labels, Annotations: j.texts(map[string]string{"summary": summary}),
 		},
 		Rule{
 			// Last, so that an interval does not teach what it is judged by; and
@@ -159,7 +181,7 @@ func (j *judged) addRelative(g *Group, identity map[string]string) error {
 			Record: j.record + ":within", Labels: identity, of: j,
 			Expr: fmt.Sprintf("%s%s\nunless\n  (%s)", recorded("value"), judgedOnly, over),
 		})
-	return nil
+	return j.addSilence(g, labels)
 }
 
 // shares are the alert and the clear level as shares of the target.
