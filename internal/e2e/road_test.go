@@ -167,6 +167,7 @@ func TestRoad(t *testing.T) {
 	}
 	checkMetrics(t, metrics)
 	checkOperations(t, metrics, l.answered)
+	checkBounds(t, metrics)
 	for name, db := range map[string]*lab.Database{"Prometheus, pushed": pushed, "Prometheus, scraped": scraped, "VictoriaMetrics": victoria} {
 		checkDatabase(t, name, db, metrics)
 	}
@@ -305,6 +306,10 @@ func checkDatabase(t *testing.T, name string, db *lab.Database, points []lab.Poi
 			labels = append(labels, fmt.Sprintf("%s=%q", underscores.Replace(k), v))
 		}
 		compared[p.Name] = true
+		if p.Kind == "histogram" {
+			of := series + "_bucket{" + strings.Join(labels, ",") + "}"
+			lab.Eventually(t, 20*time.Second, func() error { return checkBuckets(name, db, of, p) })
+		}
 		for suffix, want := range values {
 			expr := series + suffix + "{" + strings.Join(labels, ",") + "}"
 			lab.Eventually(t, 20*time.Second, func() error {

@@ -49,13 +49,14 @@ func promtool(t *testing.T, dir string, args ...string) ([]byte, error) {
 func TestGeneratedRules(t *testing.T) {
 	t.Parallel()
 	shop := lab.Repository("cmd", "otelperf", "testdata", "shop.toml")
+	const interval = "1m" // promtool takes each interval's time
 	for _, strategy := range strategies {
 		t.Run(strategy, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			rules := generate(t, "rules", "--strategy", strategy, shop)
+			rules := generate(t, "rules", "--interval", interval, "--strategy", strategy, shop)
 			lab.Write(t, dir, "rules.yml", rules)
-			lab.Write(t, dir, "test.yml", generate(t, "rules", "--strategy", strategy, "--tests", "rules.yml", shop))
+			lab.Write(t, dir, "test.yml", generate(t, "rules", "--interval", interval, "--strategy", strategy, "--tests", "rules.yml", shop))
 			if out, err := promtool(t, dir, "check", "rules", "--lint=all", "--lint-fatal", "rules.yml"); err != nil {
 				t.Fatalf("%v\n%s", err, out)
 			}
@@ -76,9 +77,9 @@ func TestGeneratedRules(t *testing.T) {
 	t.Run("native histograms", func(t *testing.T) {
 		t.Parallel()
 		dir := t.TempDir()
-		rules := generate(t, "rules", "--native-histograms", shop)
+		rules := generate(t, "rules", "--interval", interval, "--native-histograms", shop)
 		lab.Write(t, dir, "rules.yml", rules)
-		lab.Write(t, dir, "test.yml", generate(t, "rules", "--native-histograms", "--tests", "rules.yml", shop))
+		lab.Write(t, dir, "test.yml", generate(t, "rules", "--interval", interval, "--native-histograms", "--tests", "rules.yml", shop))
 		if out, err := promtool(t, dir, "check", "rules", "--lint=all", "--lint-fatal", "rules.yml"); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}

@@ -124,6 +124,8 @@ type Point struct {
 	Monotonic            bool
 	Value, Sum           float64
 	Count                uint64
+	Bounds               []float64 // upper ones of a histogram's buckets, but the last
+	Buckets              []uint64  // how many measurements are in each
 	Start, Time          time.Time
 }
 
@@ -164,6 +166,8 @@ type jsonData struct {
 		AsInt             string
 		Count             string
 		Sum               float64
+		ExplicitBounds    []float64
+		BucketCounts      []string
 	}
 }
 
@@ -225,6 +229,11 @@ func (p Point) read(m map[string]json.RawMessage) []Point {
 			q.Kind, q.Temporality, q.Monotonic = kind, d.AggregationTemporality, d.IsMonotonic
 			q.Attributes, q.Sum = dp.Attributes.table(), dp.Sum
 			q.Count, _ = strconv.ParseUint(dp.Count, 10, 64)
+			q.Bounds = dp.ExplicitBounds
+			for _, c := range dp.BucketCounts {
+				n, _ := strconv.ParseUint(c, 10, 64)
+				q.Buckets = append(q.Buckets, n)
+			}
 			q.Value, _ = strconv.ParseFloat(dp.AsInt, 64)
 			if dp.AsDouble != nil {
 				q.Value = *dp.AsDouble
