@@ -188,9 +188,6 @@ func TestForgottenWhenRead(t *testing.T) {
 	for name, of := range fixedReaders {
 		for _, v := range []float64{1.5, 0, -3} {
 			b := newBench(t, of)
-			l := b.store.lookup(attribute.EmptySet())
-			l.record(context.Background(), v, attribute.EmptySet())
-			b.Finish(context.Background())
 			var n uint64
 			gather := func() {
 				for _, p := range b.collect(t) {
@@ -201,20 +198,25 @@ func TestForgottenWhenRead(t *testing.T) {
 					}
 				}
 			}
-			gather()
-			if l.series.current != nil {
-				t.Fatalf("%s: the series has not ended", name)
-			}
-			for range 10 {
-				runtime.GC()
+			record := func() *series {
+				l := b.store.lookup(attribute.EmptySet())
+				l.record(context.Background(), v, attribute.EmptySet())
+				b.Finish(context.Background())
 				gather()
+				if l.series.current != nil {
+					t.Fatalf("%s: the series has not ended", name)
+				}
+				for range 10 {
+					runtime.GC()
+					gather()
+				}
+				if len(b.store.series) != 1 {
+					t.Fatalf("%s: forgotten while it could be recorded to", name)
+				}
+				l.record(context.Background(), v, attribute.EmptySet())
+				return l.series
 			}
-			if len(b.store.series) != 1 {
-				t.Fatalf("%s: forgotten while it could be recorded to", name)
-			}
-			l.record(context.Background(), v, attribute.EmptySet())
-			s := l.series
-			l = nil
+			s := record()
 			for range 100 {
 				runtime.GC()
 				if int(s.quiet.Load()) == s.released {
