@@ -346,12 +346,18 @@ func TestKeptStringsAreCopies(t *testing.T) {
 	tr := m.transport(answer(200, http.NoBody), middleware.WithURLTemplate(func(r *http.Request) string { return r.URL.Path }))
 	patterns := newMeter(t)
 	routed := patterns.server().Handler(replace(pathAsPattern(pathAsPattern(http.HandlerFunc(nothing)))))
+	below := newMeter(t) // a mux that says no more than that it has matched
+	joined := below.server().Handler(replace(middleware.Route(muxOf("/",
+		http.StripPrefix("/a", pathAsPattern(http.HandlerFunc(nothing)))))))
 	before := heap()
 	for i := range 50 {
+		for _, h := range []http.Handler{routed, joined} {
+			r := maliciousRequest(0)
+			r.URL.Path = ("/a/" + strconv.Itoa(i+100) + strings.Repeat("x", 1<<20))[:len("/a/100")]
+			r.RequestURI = "/a/" + strconv.Itoa(i+100)
+			h.ServeHTTP(discard{make(http.Header)}, r)
+		}
 		r := maliciousRequest(0)
-		r.URL.Path = ("/a/" + strconv.Itoa(i+100) + strings.Repeat("x", 1<<20))[:len("/a/100")]
-		routed.ServeHTTP(discard{make(http.Header)}, r)
-		r = maliciousRequest(0)
 		r.URL.Path, r.Host = part(i), part(i)
 		r.Header["User-Agent"] = []string{part(i)}
 		h.ServeHTTP(discard{make(http.Header)}, r)
@@ -367,6 +373,9 @@ func TestKeptStringsAreCopies(t *testing.T) {
 	}
 	if got := patterns.samples("http.server.request.duration"); len(got) != 50 || !strings.Contains(got[7].attrs, "http.route=/a/1") {
 		t.Errorf("%d series of patterns, want 50: %v", len(got), got)
+	}
+	if got := below.samples("http.server.request.duration"); len(got) != 50 || !strings.Contains(got[7].attrs, "http.route=/107 ") {
+		t.Errorf("%d series of patterns below a mux, want 50: %v", len(got), got)
 	}
 }
 

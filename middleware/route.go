@@ -309,7 +309,7 @@ func (t *noteTable) keep(n routeNotes) *routeNotes {
 
 // make is keep for notes that the table has no copy of.
 func (t *noteTable) make(n routeNotes) *routeNotes {
-	if len(n.base) > maxName || len(n.inherited) > maxName || len(n.found) > maxName {
+	if len(n.base) > maxName || len(n.inherited) > maxName || len(n.found) > maxName || t.kept.full(t.limit) {
 		return &n
 	}
 	// The strings may be parts of a request, all of which would be kept with them.
@@ -347,12 +347,13 @@ func (t *joinTable) join(base string, cut int, pattern string) string {
 	if s, ok := t.joined.find(k, slot); ok {
 		return s
 	}
-	joined := joinPatterns(base, cut, pattern)
-	if len(base) > maxName || len(pattern) > maxName {
-		return joined
+	if len(base) > maxName || len(pattern) > maxName || t.joined.full(t.limit) {
+		return joinPatterns(base, cut, pattern)
 	}
-	// The strings may be parts of a request, all of which would be kept with them.
+	// The strings may be parts of a request, all of which would be kept with them,
+	// and what they are joined to may be a part of them.
 	k.base, k.pattern = strings.Clone(base), strings.Clone(pattern)
+	joined := joinPatterns(k.base, cut, k.pattern)
 	t.joined.add(k, t.limit, func() string { return joined })
 	return joined
 }

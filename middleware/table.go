@@ -64,15 +64,19 @@ func (t *table[K, V]) load() map[K]*entry[K, V] {
 	return nil
 }
 
+// full tells whether the table has no room, so that nobody readies in vain what
+// would be added.
+func (t *table[K, V]) full(limit int) bool { return len(t.load()) >= limit }
+
 // add returns the value of k, made by build if there is none, or false if the
 // table has limit entries and k is not one of them.
 func (t *table[K, V]) add(k K, limit int, build func() V) (v V, ok bool) {
-	if v, ok = t.lookup(k); ok || len(t.load()) >= limit {
+	if v, ok = t.lookup(k); ok || t.full(limit) {
 		return v, ok
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if v, ok = t.lookup(k); ok || len(t.load()) >= limit {
+	if v, ok = t.lookup(k); ok || t.full(limit) {
 		return v, ok
 	}
 	v = build()
