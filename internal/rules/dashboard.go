@@ -145,7 +145,7 @@ func (b *board) label(attribute string) (by, legend string) {
 
 // rate sums the rate of what a counter or a histogram counts.
 func (b *board) rate(metric string, by string, more ...matcher) string {
-	if m := known[metric]; m.Kind == Histogram && b.set.options.NativeHistograms {
+	if m := known[metric]; isNative(b.set.options.NativeHistograms, metric, m) {
 		return fmt.Sprintf("histogram_count(sum by (%s) (rate(%s[$__rate_interval])))", by, b.series(metric, "", more...))
 	} else if m.Kind == Histogram {
 		return fmt.Sprintf("sum by (%s) (rate(%s[$__rate_interval]))", by, b.series(metric, "_count", more...))
@@ -154,7 +154,7 @@ func (b *board) rate(metric string, by string, more ...matcher) string {
 }
 
 func (b *board) quantile(q float64, metric, by string) string {
-	if b.set.options.NativeHistograms {
+	if isNative(b.set.options.NativeHistograms, metric, known[metric]) {
 		return fmt.Sprintf("histogram_quantile(%s, sum by (%s) (rate(%s[$__rate_interval])))", number(q), by, b.series(metric, ""))
 	}
 	return fmt.Sprintf("histogram_quantile(%s, sum by (%s) (rate(%s[$__rate_interval])))", number(q), joinLabels(by, "le"), b.series(metric, "_bucket"))

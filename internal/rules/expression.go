@@ -29,9 +29,12 @@ type judged struct {
 	names
 	scope
 
-	interval  time.Duration
-	metric    Metric
-	native    bool    // the metric is an exponential histogram
+	interval time.Duration
+	metric   Metric
+	native   bool // the metric is an exponential histogram
+
+	exponential bool // so are others
+
 	factor    float64 // how many of the shown unit make one of the recorded
 	threshold float64 // in the recorded unit
 	clear     float64
@@ -138,7 +141,7 @@ func (j *judged) value() (string, error) {
 	}
 	m, ok := j.of(j.Unless)
 	suffix := ""
-	if ok && m.Kind == Histogram && !j.native {
+	if ok && m.Kind == Histogram && !isNative(j.exponential, j.Unless, m) {
 		suffix = "_count"
 	}
 	other, err := j.series(j.Unless, suffix)

@@ -116,6 +116,16 @@ var known = map[string]Metric{
 	"go.schedule.duration":                   {"s", Histogram},
 }
 
+// classic are histograms that come from the Go runtime, past the aggregation that
+// makes others exponential: they have buckets of their own in any case.
+var classic = []string{"go.memory.gc.pause.duration", "go.schedule.duration"}
+
+// isNative reports whether a metric is a native histogram, given whether the
+// processes send exponential ones.
+func isNative(exponential bool, metric string, m Metric) bool {
+	return exponential && m.Kind == Histogram && !slices.Contains(classic, metric)
+}
+
 // names translates OTLP names as a strategy does.
 type names struct {
 	metric otlptranslator.MetricNamer

@@ -136,7 +136,7 @@ func newJudged(b views.Baseline, sc scope, n names, o Options) (*judged, error) 
 	}
 	return &judged{
 		Baseline: b, names: n, scope: sc,
-		interval: o.Interval, metric: m, native: o.NativeHistograms && m.Kind == Histogram,
+		interval: o.Interval, metric: m, native: isNative(o.NativeHistograms, b.Metric, m), exponential: o.NativeHistograms,
 		factor: factor, threshold: b.Threshold() / factor, clear: b.Clear() / factor, target: b.Target / factor,
 	}, nil
 }

@@ -173,6 +173,48 @@ func TestNativeHistograms(t *testing.T) {
 	}
 }
 
+// TestHistogramsOfTheRuntime: they have classic buckets even where all others are
+// native ones.
+func TestHistogramsOfTheRuntime(t *testing.T) {
+	t.Parallel()
+	for _, metric := range []string{"go.schedule.duration", "go.memory.gc.pause.duration"} {
+		s, err := rules.New([]views.Baseline{{Name: "waits", Metric: metric, Statistic: views.P99, Target: 10, Unit: "ms"}},
+			minute(func(o *rules.Options) { o.NativeHistograms = true }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := find(t, s, "otelperf:baseline:value", ""); !strings.Contains(r.Expr, "_seconds_bucket[132s]") {
+			t.Errorf("%s: the value is %s", metric, r.Expr)
+		}
+		var out bytes.Buffer
+		if err := s.WriteDashboard(&out, "shop"); err != nil {
+			t.Fatal(err)
+		}
+		if series := strings.ReplaceAll(metric, ".", "_") + "_seconds_bucket{"; !strings.Contains(out.String(), series) {
+			t.Errorf("the dashboard does not ask for %s", series)
+		}
+	}
+}
+
+// TestUnlessOfANativeHistogram: the metric that takes over is named as what it
+// is, whatever the baseline's own is.
+func TestUnlessOfANativeHistogram(t *testing.T) {
+	t.Parallel()
+	b := views.Baseline{Name: "busy", Metric: "go.memory.allocated", Statistic: views.Rate, Target: 10, Unless: "http.server.request.duration"}
+	for native, want := range map[bool]string{
+		true:  "last_over_time(http_server_request_duration_seconds[132s])",
+		false: "last_over_time(http_server_request_duration_seconds_count[132s])",
+	} {
+		s, err := rules.New([]views.Baseline{b}, minute(func(o *rules.Options) { o.NativeHistograms = native }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := find(t, s, "otelperf:baseline:value", ""); !strings.Contains(r.Expr, want) {
+			t.Errorf("%s does not contain %s", r.Expr, want)
+		}
+	}
+}
+
 // TestFleet: a fleet target makes rules over all processes of a service, and one
 // alone makes no alert for a process.
 func TestFleet(t *testing.T) {
