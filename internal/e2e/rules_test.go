@@ -141,15 +141,22 @@ func TestSameAlerts(t *testing.T) {
 	baselines := "[monitoring]\ninterval_seconds = 1\n[baseline_targets]\nsearch_ms = 100\nsearch_error_percent = 10\nsearch_qps = 30\n" +
 		"[[baseline]]\nname = \"patient\"\nmetric = \"otelperf.operation.duration\"\nstatistic = \"mean\"\ntarget = 50\nunit = \"ms\"\nfor = \"2s\"\nkeep_firing_for = \"2s\"\nseverity = \"page\"\n" +
 		"[[baseline]]\nname = \"busy\"\nmetric = \"otelperf.operation.duration\"\nmatch = { \"otelperf.operation.name\" = \"search\" }\nstatistic = \"rate\"\ndirection = \"lower\"\nfleet_target = 30\n"
-	for _, strategy := range strategies {
-		t.Run(strategy, func(t *testing.T) {
+	const native = "native histograms"
+	for _, variant := range append([]string{native}, strategies...) {
+		t.Run(variant, func(t *testing.T) {
 			t.Parallel()
+			strategy, flags := variant, []string{"--strategy", variant}
+			var options []monitor.Option
+			if variant == native {
+				strategy, flags = strategies[0], []string{"--native-histograms"}
+				options = append(options, monitor.WithRules(views.Rule{Instrument: "*.duration", Exponential: true}))
+			}
 			file := lab.Write(t, t.TempDir(), "same.toml", baselines)
-			rules := lab.Write(t, t.TempDir(), "rules.yml", generate(t, "rules", "--strategy", strategy, "--query-offset", "2s", file))
+			rules := lab.Write(t, t.TempDir(), "rules.yml", generate(t, append([]string{"rules", "--query-offset", "2s", file}, flags...)...))
 			db := lab.StartPrometheus(t, fmt.Sprintf("rule_files: [%q]\notlp:\n  translation_strategy: %s\n", rules, strategy))
 			c := lab.StartCollector(t, "OTELPERF_PROM_EXPORTERS=[otlp_http/prometheus]", "OTELPERF_PROMETHEUS="+db.URL)
 			own := &journal{fired: make(map[string][]firing)}
-			svc := startService(t, baselines+fmt.Sprintf("[export]\nexporters = [\"otlp\"]\nendpoint = %q\n", c.Endpoint()), monitor.WithNotify(own.notify))
+			svc := startService(t, baselines+fmt.Sprintf("[export]\nexporters = [\"otlp\"]\nendpoint = %q\n", c.Endpoint()), append(options, monitor.WithNotify(own.notify))...)
 
 			began := time.Now()
 			traffic(svc, []phase{
@@ -175,6 +182,10 @@ func TestSameAlerts(t *testing.T) {
 				}
 			}
 			wantSame(t, "", want, theirs, interval)
+			// It served nothing.
+			checkDashboard(t, db, []string{
+				"Requests per second, by route", "Requests per second, by status", "Latency by route, p95", "Requests in flight",
+			}, append(flags, file)...)
 		})
 	}
 }

@@ -44,7 +44,8 @@ type Collector struct {
 	Dir                           string
 	t                             testing.TB
 	env                           []string
-	config                        string
+	cwd                           string   // where it runs
+	args                          []string // of its command line
 	health                        int
 }
 
@@ -56,13 +57,25 @@ func StartCollector(t testing.TB, env ...string) *Collector {
 	return c
 }
 
+// RunCollector runs the Collector in dir as the arguments say, with its data
+// where the configuration has them, but on free ports.
+func RunCollector(t testing.TB, dir string, args []string, env ...string) *Collector {
+	t.Helper()
+	c := NewCollector(t, env...)
+	c.env = slices.DeleteFunc(c.env, func(v string) bool { return strings.HasPrefix(v, "OTELPERF_DATA=") })
+	c.cwd, c.args, c.Dir = dir, args, filepath.Join(dir, "otelperf-data")
+	c.Start()
+	return c
+}
+
 // NewCollector chooses ports and a folder, and runs nothing yet.
 func NewCollector(t testing.TB, env ...string) *Collector {
 	t.Helper()
 	c := &Collector{
 		GRPC: Port(t), HTTP: Port(t), Scrape: Port(t), Telemetry: Port(t), health: Port(t),
-		Dir: t.TempDir(), t: t, config: Repository("collector-config.yaml"),
+		Dir: t.TempDir(), t: t, args: []string{"--config", Repository("collector-config.yaml")},
 	}
+	c.cwd = c.Dir
 	c.env = append([]string{
 		"OTELPERF_GRPC_PORT=" + strconv.Itoa(c.GRPC), "OTELPERF_HTTP_PORT=" + strconv.Itoa(c.HTTP),
 		"OTELPERF_SCRAPE_PORT=" + strconv.Itoa(c.Scrape), "OTELPERF_TELEMETRY_PORT=" + strconv.Itoa(c.Telemetry),
@@ -78,8 +91,9 @@ func StartGateway(t testing.TB, env ...string) *Collector {
 	t.Helper()
 	c := &Collector{
 		GRPC: Port(t), Telemetry: Port(t), health: Port(t),
-		Dir: t.TempDir(), t: t, config: Repository("collector-gateway.yaml"),
+		Dir: t.TempDir(), t: t, args: []string{"--config", Repository("collector-gateway.yaml")},
 	}
+	c.cwd = c.Dir
 	c.env = append([]string{
 		"OTELPERF_GATEWAY_GRPC_PORT=" + strconv.Itoa(c.GRPC), "OTELPERF_GATEWAY_DATA=" + c.Dir,
 		"OTELPERF_GATEWAY_TELEMETRY_PORT=" + strconv.Itoa(c.Telemetry), "OTELPERF_GATEWAY_HEALTH_PORT=" + strconv.Itoa(c.health),
@@ -92,7 +106,7 @@ func StartGateway(t testing.TB, env ...string) *Collector {
 // ready.
 func (c *Collector) Start() {
 	c.t.Helper()
-	c.Process = Run(c.t, "otelcol", c.Dir, c.env, "--config", c.config)
+	c.Process = Run(c.t, "otelcol", c.cwd, c.env, c.args...)
 	c.ready(fmt.Sprintf("http://127.0.0.1:%d/", c.health))
 }
 
