@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/otelperf/otelperf-go/internal/e2e/lab"
@@ -121,7 +122,8 @@ unit = "MiB"
 no_data = "alert"
 `)
 	lab.Write(t, dir, "rules.yml", generate(t, "rules", config))
-	// search: an hour well; for 10 minutes three calls hang; well; 10 minutes slow;
+	// search: an hour well, with two calls in flight at all times; for 10 minutes
+	// three calls hang; well; 10 minutes slow;
 	// then so few calls that they say nothing; then none at all.
 	lab.Write(t, dir, "test.yml", `
 rule_files: [rules.yml]
@@ -130,7 +132,7 @@ tests:
   - interval: 1m
     input_series:
       - series: 'otelperf_operation_active{job="j",instance="i",otelperf_operation_name="search"}'
-        values: '0+0x60 3+0x10 0+0x140'
+        values: '2+0x60 3+0x10 2+0x20 0+0x120'
       - series: 'otelperf_operation_duration_seconds_count{job="j",instance="i",otelperf_operation_name="search"}'
         values: '0+100x60 6000+0x10 6100+100x20 8200+100x10 9205+5x20 9305+0x60'
       - series: 'otelperf_operation_duration_seconds_bucket{job="j",instance="i",otelperf_operation_name="search",le="0.12"}'
@@ -170,6 +172,38 @@ tests:
         eval_time: 50m
         exp_samples: [{labels: '{alertname="heard", otelperf_reason="no_data"}', value: 1}]
 `)
+	if out, err := promtool(t, dir, "test", "rules", "test.yml"); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// TestRulesOfHangsInNativeHistograms: calls in flight are a hang only if none
+// completes, by a native histogram's count too.
+func TestRulesOfHangsInNativeHistograms(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	config := lab.Write(t, dir, "hang.toml", "[monitoring]\ninterval_seconds = 60\n[baseline_targets]\nsearch_ms = 100\n")
+	lab.Write(t, dir, "rules.yml", generate(t, "rules", "--native-histograms", config))
+	fast := func(n int) string {
+		return fmt.Sprintf("{{schema:3 count:%d sum:%d offset:-35 buckets:[%d]}}", n, n/20, n)
+	}
+	lab.Write(t, dir, "test.yml", fmt.Sprintf(`
+rule_files: [rules.yml]
+evaluation_interval: 1m
+tests:
+  - interval: 1m
+    input_series:
+      - series: 'otelperf_operation_active{job="j",instance="i",otelperf_operation_name="search"}'
+        values: '2+0x100'
+      - series: 'otelperf_operation_duration_seconds{job="j",instance="i",otelperf_operation_name="search"}'
+        values: '%s+%sx60 %sx10 %s+%sx30'
+    promql_expr_test:
+      - {expr: 'ALERTS{alertname="search_ms"}', eval_time: 58m}
+      - expr: count by (alertname, alertstate) (ALERTS{alertname="search_ms"})
+        eval_time: 66m
+        exp_samples: [{labels: '{alertname="search_ms", alertstate="firing"}', value: 1}]
+      - {expr: 'ALERTS{alertname="search_ms"}', eval_time: 85m}
+`, fast(0), fast(100), fast(6000), fast(6100), fast(100)))
 	if out, err := promtool(t, dir, "test", "rules", "test.yml"); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
