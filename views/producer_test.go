@@ -65,6 +65,16 @@ func TestProducerTellsWhatTheBatchTells(t *testing.T) {
 	})
 }
 
+// TestProducerHasNoEmptyScope: where an evaluation found nothing to judge, there is
+// nothing to tell, and no scope that is empty.
+func TestProducerHasNoEmptyScope(t *testing.T) {
+	j := newJudge(t, recorded(100))
+	j.tick(gauge("other", "s", 1))
+	if scopes, err := j.p.Producer(metricdata.CumulativeTemporality).Produce(context.Background()); err != nil || len(scopes) != 0 {
+		t.Errorf("got %v, %v", scopes, err)
+	}
+}
+
 // TestProducersAddUp: whenever a reader asks, its deltas add up to the
 // cumulative counters, and its intervals follow each other.
 func TestProducersAddUp(t *testing.T) {
