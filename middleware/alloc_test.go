@@ -77,6 +77,20 @@ func TestServerAllocations(t *testing.T) {
 	}
 }
 
+// TestAllocationsPastTheLimitOfRoutes has more patterns than are remembered: what
+// was said of a route is each request's own then, and costs no more than that.
+func TestAllocationsPastTheLimitOfRoutes(t *testing.T) {
+	nested := pathAsPattern(pathAsPattern(http.HandlerFunc(nothing)))
+	h := newMeter(t).server(middleware.WithRouteLimit(1)).Handler(nested)
+	for _, path := range []string{"/b/1", "/b/2", "/b/3", "/b/4"} {
+		serve(h, "GET", path)
+	}
+	r := httptest.NewRequest(http.MethodGet, "/a/users", nil)
+	if got := handle(h, r) - handle(nested, r); got != 5 {
+		t.Errorf("%v allocations, want 5: the writer, what three Routes noted, and the joined route", got)
+	}
+}
+
 // TestAllocationsOfManyKindsOfWriters has more types than are remembered.
 func TestAllocationsOfManyKindsOfWriters(t *testing.T) {
 	h := newMeter(t).server().Handler(http.HandlerFunc(nothing))

@@ -138,7 +138,7 @@ type routeFrame struct {
 type routeNotes struct {
 	base      string // the route as the routers outside know it
 	inherited string // the pattern that the request came with
-	found     string // the route that the last Route that was left found
+	found     string // the route that the last Route inside that was left found
 }
 
 // noted returns the frame's notes.
@@ -237,9 +237,7 @@ func (rw *response) enterRoute(r *http.Request) (outer routeFrame, cut int16) {
 		cutNow = cutTo(rw.frame.path, r.URL.Path, rw.cutOff())
 	}
 	outer, cut = rw.frame, rw.cut
-	rw.frame = routeFrame{req: r, path: r.URL.Path, notes: rw.m.notes.keep(routeNotes{
-		base: base, inherited: r.Pattern, found: rw.frame.noted().found,
-	})}
+	rw.frame = routeFrame{req: r, path: r.URL.Path, notes: rw.m.notes.keep(routeNotes{base: base, inherited: r.Pattern})}
 	rw.setCut(cutNow)
 	rw.inner = r
 	rw.entered = true
@@ -270,7 +268,7 @@ func (rw *response) routeNow() string {
 		}
 	}
 	var route string
-	if n := rw.frame.notes; n != nil && n.found != "" && !rw.entered {
+	if n := rw.frame.notes; n != nil && n.found != "" {
 		route = n.found
 	} else {
 		// No Route, or one that runs still: in a stream, or ended by a panic.

@@ -116,6 +116,39 @@ func TestRoute(t *testing.T) {
 					b.ServeHTTP(w, r)
 				}))
 			}, "/b/{id}"},
+		{"one mux after the other, each with a request of its own", "/b/7",
+			func(mw wrap) http.Handler {
+				return mw(inTurn(replace(hook(muxOf("/a/{id}", leaf))), replace(hook(muxOf("/b/{id}", leaf)))))
+			}, "/b/{id}"},
+		{"one mux after the other below a mux", "/x/b/7",
+			func(mw wrap) http.Handler {
+				return mw(replace(hook(muxOf("/x/", strip("/x",
+					inTurn(hook(muxOf("/{a}/7", leaf)), replace(hook(muxOf("/b/{id}", leaf)))))))))
+			}, "/x/b/{id}"},
+		{"one mux with a request of its own, then another with the first one", "/b/7",
+			func(mw wrap) http.Handler {
+				return mw(inTurn(replace(hook(muxOf("/{a}/7", leaf))), hook(muxOf("/b/{id}", leaf))))
+			}, "/b/{id}"},
+		{"the same below a mux", "/b/7",
+			func(mw wrap) http.Handler {
+				return muxOf("/", mw(inTurn(replace(hook(muxOf("/{a}/7", leaf))), hook(muxOf("/b/{id}", leaf)))))
+			}, "/b/{id}"},
+		{"not found in an inner mux that sees the same request", "/api/nowhere",
+			func(mw wrap) http.Handler { return mw(muxOf("/api/", hook(muxOf("/users/{id}", leaf)))) }, "/api/"},
+		{"the same below a mux outside", "/api/nowhere",
+			func(mw wrap) http.Handler {
+				return muxOf("/", mw(muxOf("/api/", hook(muxOf("/users/{id}", leaf)))))
+			}, "/api/"},
+		{"hook around a leaf below StripPrefix", "/api/users/7",
+			func(mw wrap) http.Handler { return mw(hook(muxOf("/api/", strip("/api", hook(leaf))))) }, "/api/"},
+		{"part of the prefix stays, request replaced", "/t/acme/users/7",
+			func(mw wrap) http.Handler {
+				return mw(replace(hook(muxOf("/t/{tenant}/", strip("/t", hook(muxOf("/{tenant}/users/{id}", leaf)))))))
+			}, "/t/{tenant}/users/{id}"},
+		{"part of the prefix stays, below StripPrefix", "/api/t/acme/7",
+			func(mw wrap) http.Handler {
+				return mw(strip("/api", hook(muxOf("/t/{tenant}/", strip("/t", hook(muxOf("/{tenant}/{id}", leaf)))))))
+			}, "/t/{tenant}/{id}"},
 		{"no router at all", "/raw/path/7",
 			func(mw wrap) http.Handler { return mw(leaf) }, ""},
 		{"hook around no router", "/raw/path/7",
@@ -154,6 +187,49 @@ func TestRoute(t *testing.T) {
 			wantAttrs(t, m.only(), "http.route="+c.want)
 		})
 	}
+}
+
+// inTurn passes a request to one handler after the other.
+func inTurn(hs ...http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for _, h := range hs {
+			h.ServeHTTP(w, r)
+		}
+	})
+}
+
+// TestRoutesPastTheLimitOfNotes has one route, and more patterns that lead to it
+// than are remembered.
+func TestRoutesPastTheLimitOfNotes(t *testing.T) {
+	m := newMeter(t)
+	mux := http.NewServeMux()
+	h := m.server(middleware.WithRouteLimit(1)).Handler(replace(middleware.Route(http.HandlerFunc(nothing))))
+	methods := []string{"DELETE", "GET", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"}
+	for _, method := range methods {
+		mux.Handle(method+" /users/{id}", h)
+	}
+	for _, method := range methods {
+		serve(mux, method, "/users/7")
+	}
+	for _, s := range m.durations() {
+		if !strings.Contains(s, "http.route=/users/{id} ") {
+			t.Error(s)
+		}
+	}
+}
+
+// TestRouteOfAPanicAfterAnotherMux has one mux find a route, and another one's
+// handler panic.
+func TestRouteOfAPanicAfterAnotherMux(t *testing.T) {
+	m := newMeter(t)
+	boom := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("boom") })
+	h := m.server().Handler(inTurn(replace(middleware.Route(muxOf("/{first}", http.HandlerFunc(nothing)))),
+		replace(middleware.Route(muxOf("/{second}", boom)))))
+	func() {
+		defer func() { recover() }()
+		serve(h, "GET", "/x")
+	}()
+	wantAttrs(t, m.only(), "http.route=/{second}", "error.type=panic")
 }
 
 func TestRouteOfAPanic(t *testing.T) {
@@ -237,6 +313,16 @@ func TestRouteBehindTimeoutHandler(t *testing.T) {
 	m = newMeter(t)
 	serve(m.server(middleware.WithContextAttributes()).Handler(timeout), "GET", "/api/7")
 	wantAttrs(t, m.only(), "http.route=/api/{id}")
+}
+
+// TestNoRouteBehindTimeoutHandler has nothing match there: what is known outside
+// stays.
+func TestNoRouteBehindTimeoutHandler(t *testing.T) {
+	m := newMeter(t)
+	inner := http.TimeoutHandler(middleware.Route(muxOf("/{id}/more", http.HandlerFunc(nothing))), time.Hour, "")
+	outer := middleware.Route(muxOf("/api/", http.StripPrefix("/api", inner)))
+	serve(m.server(middleware.WithContextAttributes()).Handler(outer), "GET", "/api/7")
+	wantAttrs(t, m.only(), "http.route=/api/")
 }
 
 func TestRouteWithoutMiddleware(t *testing.T) {

@@ -188,6 +188,9 @@ func (t *nameTable) admit(name string) (string, bool) {
 	if kept, ok := t.names.lookup(name); ok {
 		return kept, true
 	}
+	if t.names.full(t.limit) {
+		return "", false
+	}
 	name = strings.Clone(name)
 	return t.names.add(name, t.limit, func() string { return name })
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"reflect"
 	"strings"
 	"testing"
@@ -215,6 +216,64 @@ func TestHijackBehindAHidingWriter(t *testing.T) {
 		}
 		wantAttrs(t, m.only(), "http.response.status_code="+status)
 	}
+}
+
+// stacked is a writer of somebody's middleware above another one.
+type stacked struct {
+	http.ResponseWriter
+	below http.ResponseWriter
+}
+
+func (s stacked) Unwrap() http.ResponseWriter { return s.below }
+
+type stackedFlusher struct {
+	stacked
+	http.Flusher
+}
+
+type stackedHijacker struct {
+	stacked
+	http.Hijacker
+}
+
+// TestUnwrapPastHalfAWriter has a writer that flushes above one that is hijacked,
+// and the other way round, and above one that can do no more than itself: there
+// is no step in between then.
+func TestUnwrapPastHalfAWriter(t *testing.T) {
+	p := &plain{header: make(http.Header)}
+	of := func(i int) http.ResponseWriter { return combinations[i](p) }
+	s := func(below int) stacked { return stacked{of(0), of(below)} }
+	const flush, hijack = 1, 4
+	for name, c := range map[string]struct {
+		w     http.ResponseWriter
+		steps bool
+	}{
+		"flush above flush":   {stackedFlusher{s(flush), flusher{p}}, false},
+		"flush above hijack":  {stackedFlusher{s(hijack), flusher{p}}, true},
+		"hijack above hijack": {stackedHijacker{s(hijack), hijacker{p}}, false},
+		"hijack above flush":  {stackedHijacker{s(flush), hijacker{p}}, true},
+	} {
+		m := newMeter(t)
+		h := m.server().Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			below := w.(interface{ Unwrap() http.ResponseWriter }).Unwrap()
+			if steps := below != c.w; steps != c.steps {
+				t.Errorf("%s: unwrapped to %T", name, below)
+			}
+			if _, _, err := http.NewResponseController(w).Hijack(); (err != nil) != (name == "flush above flush") {
+				t.Errorf("%s: %v", name, err)
+			}
+		}))
+		serveTo(c.w, h)
+		status := ""
+		if name == "flush above flush" {
+			status = "200"
+		}
+		wantAttrs(t, m.only(), "http.response.status_code="+status)
+	}
+}
+
+func serveTo(w http.ResponseWriter, h http.Handler) {
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
 }
 
 // TestFlushBehindAHidingWriter sees that a flush from below is a 200 and that

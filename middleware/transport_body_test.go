@@ -224,7 +224,9 @@ func TestRequestIsLeftAlone(t *testing.T) {
 	all := []middleware.Option{middleware.WithBodyEnd(), middleware.WithBodySizes(), middleware.WithPhases()}
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.Copy(w, r.Body) }))
 	defer s.Close()
-	for name, opts := range map[string][]middleware.Option{"plain": nil, "all options": all} {
+	for name, opts := range map[string][]middleware.Option{
+		"plain": nil, "sizes": {middleware.WithBodySizes()}, "all options": all,
+	} {
 		t.Run(name, func(t *testing.T) {
 			m := newMeter(t)
 			b := &closing{Reader: strings.NewReader("hello")}
@@ -264,9 +266,59 @@ func (c *closing) Close() error {
 	return nil
 }
 
+// TestBodyOfAnotherOptionIsTheCallers has an option that needs a request of its
+// own, and nothing of its body.
+func TestBodyOfAnotherOptionIsTheCallers(t *testing.T) {
+	b := body()
+	r, err := http.NewRequest(http.MethodPost, "http://example.com/", b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr := newMeter(t).transport(tripper(func(r *http.Request) (*http.Response, error) {
+		if r.Body != io.ReadCloser(b) {
+			t.Errorf("the body was replaced by %T", r.Body)
+		}
+		return answer(200, http.NoBody)(r)
+	}), middleware.WithPhases())
+	if _, err := tr.RoundTrip(r); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// unclosable is a body whose Close fails.
+type unclosable struct{ io.Reader }
+
+var errClose = errors.New("cannot be closed")
+
+func (unclosable) Close() error { return errClose }
+
+// TestErrorsOfClose has bodies that cannot be closed: the transport is told so of
+// the request's, and the caller of the response's.
+func TestErrorsOfClose(t *testing.T) {
+	m := newMeter(t)
+	r, err := http.NewRequest(http.MethodPost, "http://example.com/", unclosable{strings.NewReader("x")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := m.transport(tripper(func(r *http.Request) (*http.Response, error) {
+		if err := r.Body.Close(); !errors.Is(err, errClose) {
+			t.Errorf("the request's body: %v", err)
+		}
+		return answer(200, unclosable{strings.NewReader("y")})(r)
+	}), middleware.WithBodySizes()).RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := resp.Body.Close(); !errors.Is(err, errClose) {
+		t.Errorf("the response's body: %v", err)
+	}
+	wantAttrs(t, m.call(), "http.response.status_code=200")
+}
+
 // TestRequestSize counts what was sent, once, also when the transport has to
 // send it again.
 func TestRequestSize(t *testing.T) {
+	const unread = "X-Unread"
 	for name, c := range map[string]struct {
 		request func(*http.Request)
 		want    float64
@@ -274,13 +326,17 @@ func TestRequestSize(t *testing.T) {
 		"none":     {func(r *http.Request) { r.Body = nil }, 0},
 		"no body":  {func(r *http.Request) { r.Body = http.NoBody }, 0},
 		"declared": {func(r *http.Request) { r.ContentLength = 4 }, 4},
-		"chunked":  {func(r *http.Request) { r.ContentLength = -1 }, 4},
-		"unknown":  {func(r *http.Request) { r.ContentLength = 0 }, 4},
+		"declared, and not looked at": {func(r *http.Request) {
+			r.ContentLength = 1
+			r.Header.Set(unread, "yes")
+		}, 1},
+		"chunked": {func(r *http.Request) { r.ContentLength = -1 }, 4},
+		"unknown": {func(r *http.Request) { r.ContentLength = 0 }, 4},
 		"again": {func(r *http.Request) {
 			r.ContentLength = -1
 			r.GetBody = func() (io.ReadCloser, error) { return body(), nil }
 			r.Header.Set("X-Again", "yes")
-		}, 4},
+		}, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := newMeter(t)
@@ -288,7 +344,7 @@ func TestRequestSize(t *testing.T) {
 				if again := r.Header.Get("X-Again") != ""; again != (r.GetBody != nil) {
 					t.Errorf("the base transport can get the body again: %v, want %v", r.GetBody != nil, again)
 				}
-				if r.Body != nil {
+				if r.Body != nil && r.Header.Get(unread) == "" {
 					io.Copy(io.Discard, r.Body)
 				}
 				if r.Header.Get("X-Again") != "" {
@@ -296,7 +352,9 @@ func TestRequestSize(t *testing.T) {
 					if err != nil {
 						t.Error(err)
 					}
-					io.Copy(io.Discard, b)
+					if n, err := io.Copy(io.Discard, io.LimitReader(b, 3)); n != 3 || err != nil {
+						t.Error(n, err)
+					}
 				}
 				return answer(200, http.NoBody)(r)
 			}), middleware.WithBodySizes())

@@ -63,10 +63,9 @@ func (t *phaseSeries) find(h *host) *[phases][]metric.RecordOption {
 // from several goroutines at once (it dials two families of addresses), and
 // after RoundTrip has returned (a dial that lost goes on), so it locks.
 type phaseTimer struct {
-	t     *Transport
-	ctx   context.Context
-	host  *host
-	begun time.Duration
+	t    *Transport
+	ctx  context.Context
+	host *host
 
 	mu    sync.Mutex
 	start [phases]time.Duration
@@ -76,7 +75,7 @@ type phaseTimer struct {
 // trace returns req with a context that reports its phases to a phaseTimer,
 // besides whatever trace it had.
 func (c *call) trace(req *http.Request) *http.Request {
-	p := &phaseTimer{t: c.t, ctx: req.Context(), host: c.host, begun: c.start}
+	p := &phaseTimer{t: c.t, ctx: req.Context(), host: c.host}
 	p.start[phaseFirstByte] = c.start
 	return req.WithContext(httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
 		DNSStart:             func(httptrace.DNSStartInfo) { p.begin(phaseDNS) },
