@@ -183,7 +183,7 @@ func TestRulesOfHangsInNativeHistograms(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	config := lab.Write(t, dir, "hang.toml", "[monitoring]\ninterval_seconds = 60\n[baseline_targets]\nsearch_ms = 100\n")
-	lab.Write(t, dir, "rules.yml", generate(t, "rules", "--native-histograms", config))
+	lab.Write(t, dir, "rules.yml", generate(t, "rules", "--native-histograms", "--query-offset", "-1s", config))
 	fast := func(n int) string {
 		return fmt.Sprintf("{{schema:3 count:%d sum:%d offset:-35 buckets:[%d]}}", n, n/20, n)
 	}
@@ -194,16 +194,22 @@ tests:
   - interval: 1m
     input_series:
       - series: 'otelperf_operation_active{job="j",instance="i",otelperf_operation_name="search"}'
-        values: '2+0x100'
+        values: '2+0x100 0+0x19 3+0x20'
       - series: 'otelperf_operation_duration_seconds{job="j",instance="i",otelperf_operation_name="search"}'
-        values: '%s+%sx60 %sx10 %s+%sx30'
+        values: '%s+%sx60 %sx10 %s+%sx30 %sx60'
     promql_expr_test:
       - {expr: 'ALERTS{alertname="search_ms"}', eval_time: 58m}
       - expr: count by (alertname, alertstate) (ALERTS{alertname="search_ms"})
         eval_time: 66m
         exp_samples: [{labels: '{alertname="search_ms", alertstate="firing"}', value: 1}]
       - {expr: 'ALERTS{alertname="search_ms"}', eval_time: 85m}
-`, fast(0), fast(100), fast(6000), fast(6100), fast(100)))
+      # Three calls begin in an interval in which none completes: it is a hang if
+      # they are still there at the end of the next.
+      - {expr: 'ALERTS{alertname="search_ms"}', eval_time: 121m}
+      - expr: count by (alertname, alertstate) (ALERTS{alertname="search_ms"})
+        eval_time: 122m
+        exp_samples: [{labels: '{alertname="search_ms", alertstate="firing"}', value: 1}]
+`, fast(0), fast(100), fast(6000), fast(6100), fast(100), fast(9100)))
 	if out, err := promtool(t, dir, "test", "rules", "test.yml"); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}

@@ -262,6 +262,10 @@ func (r Rule) burnCases(interval, offset time.Duration) ([]caseOf, error) {
 	if err != nil {
 		return nil, err
 	}
+	all, err := j.burning(1)
+	if err != nil {
+		return nil, err
+	}
 	none, err := j.burning(0)
 	if err != nil {
 		return nil, err
@@ -269,13 +273,13 @@ func (r Rule) burnCases(interval, offset time.Duration) ([]caseOf, error) {
 	at := 4*interval + offset + ceil(r.For, interval)
 	steps := int64(at/interval) + 2
 	over := int64((ceil(short, interval)+ceil(r.KeepFiringFor, interval)+offset)/interval) + 4
-	// Bad for so long that the long windows go on burning once the short ones
+	// All bad, for so long that the long windows go on burning once the short ones
 	// have seen the end of it; no longer, as promtool takes each interval's time.
-	burnt := max(steps, int64(math.Ceil(1.25*float64(over)*least/(burns-least))))
+	burnt := max(steps, int64(math.Ceil(1.25*float64(over)*least/(fastest-least))))
 	cases := []caseOf{
 		{name: "fires", phases: []phase{{steps, bad}}, at: at, fires: true, value: burns},
 		{name: "stays quiet", phases: []phase{{steps, slow}}, at: at},
-		{name: "is quiet once it is over", phases: []phase{{burnt, bad}, {over + 1, none}}, at: time.Duration(burnt+over) * interval},
+		{name: "is quiet once it is over", phases: []phase{{burnt, all}, {over + 1, none}}, at: time.Duration(burnt+over) * interval},
 	}
 	if slower := least * 5 / 4; slower < most && slower < fastest {
 		between, err := j.burning(slower * (1 - j.Objective))
