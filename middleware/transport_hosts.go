@@ -64,7 +64,7 @@ func (t *hostTable) add(k hostKey, u *url.URL) *host {
 	}
 	// There are many ways to write the same host; not all are remembered, and none
 	// with a port of a thousand zeros.
-	if len(k.scheme)+len(k.host) > 2*maxHost {
+	if len(k.scheme)+len(k.host) > 2*maxHost || t.known.full(4*t.limit) {
 		return h
 	}
 	// The key may be a part of a long string that nobody else needs.
