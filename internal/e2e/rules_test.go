@@ -182,9 +182,10 @@ func TestSameAlerts(t *testing.T) {
 				}
 			}
 			wantSame(t, "", want, theirs, interval)
-			// It served nothing.
+			// It served nothing, and never allocated.
 			checkDashboard(t, db, []string{
 				"Requests per second, by route", "Requests per second, by status", "Latency by route, p95", "Requests in flight",
+				"allocation_ms", "allocation_error_percent",
 			}, append(flags, file)...)
 		})
 	}
