@@ -66,11 +66,7 @@ func (r report) claims(p printer) {
 	p("| aim | measured | |")
 	p("|---|---|---|")
 	row := func(aim string, ok bool, format string, args ...any) {
-		verdict := "reached"
-		if !ok {
-			verdict = "**not reached**"
-		}
-		p("| %s | %s | %s |", aim, fmt.Sprintf(format, args...), verdict)
+		p("| %s | %s | %s |", aim, fmt.Sprintf(format, args...), verdict(ok))
 	}
 	if l, ok := r.find("operation-serial-1cpu", "floor"); ok {
 		row("default road: at most 10 % over two clock readings and one Record of the SDK, no allocation",
@@ -104,7 +100,7 @@ func (r report) claims(p printer) {
 		row("Processor: at most 5 % on an OTLP export of 1,000 series, with 10 baselines", l.ours <= 1.05*l.theirs,
 			"%.2f ms of CPU time against %.2f ms, ratio %.3f", l.ours/1e6, l.theirs/1e6, l.ours/l.theirs)
 	}
-	r.serviceClaims(row)
+	r.serviceClaims(p)
 	if r.soak != nil {
 		err := r.soak.Flat()
 		row("soak: flat memory, goroutines and descriptors", err == nil && r.soak.Length >= 10*time.Minute,
@@ -112,6 +108,13 @@ func (r report) claims(p printer) {
 	}
 	p("")
 	r.notWon(p)
+}
+
+func verdict(ok bool) string {
+	if !ok {
+		return "**not reached**"
+	}
+	return "reached"
 }
 
 // ofFloor says what the comparison's floor is, which no middleware on the SDK's

@@ -36,6 +36,7 @@ type Load struct {
 type Contender struct {
 	Name, About string
 	Rounds      []Round
+	Bare        []Round // the bare one's, just before or after
 }
 
 // A Round is one turn.
@@ -70,12 +71,12 @@ func P99(r Round) float64 { return float64(r.P99) }
 // CPU is the round's CPU time for each request.
 func CPU(r Round) float64 { return r.CPU }
 
-// Against compares a contender's rounds with the bare one's.
-func (l Load) Against(c Contender, of func(Round) float64) Ratio {
-	bare := l.Contenders[0].Rounds
+// Against compares a contender's rounds with the bare one's beside them. What else
+// runs on a machine changes from minute to minute.
+func (c Contender) Against(of func(Round) float64) Ratio {
 	var ratios []float64
-	for i := range min(len(c.Rounds), len(bare)) {
-		ratios = append(ratios, of(c.Rounds[i])/of(bare[i]))
+	for i := range min(len(c.Rounds), len(c.Bare)) {
+		ratios = append(ratios, of(c.Rounds[i])/of(c.Bare[i]))
 	}
 	return NewRatio(ratios)
 }
@@ -85,7 +86,7 @@ func (l Load) Lines() (lines []string) {
 	bare := l.Contenders[0].Median(CPU)
 	for _, c := range l.Contenders[1:] {
 		lines = append(lines, fmt.Sprintf("compare service-%s-%s ours_ns=%.0f peer=bare peer_ns=%.0f ratio=%.3f throughput=%v p99=%v",
-			c.Name, l.Name, c.Median(CPU), bare, l.Against(c, CPU).Median, l.Against(c, Throughput), l.Against(c, P99)))
+			c.Name, l.Name, c.Median(CPU), bare, c.Against(CPU).Median, c.Against(Throughput), c.Against(P99)))
 	}
 	return lines
 }

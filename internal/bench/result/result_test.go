@@ -23,6 +23,22 @@ func TestRatio(t *testing.T) {
 	}
 }
 
+// TestAgainst: each turn counts against the bare one beside it, however much both
+// of them differ from the next two.
+func TestAgainst(t *testing.T) {
+	t.Parallel()
+	c := Contender{
+		Rounds: []Round{{Throughput: 90}, {Throughput: 900}, {Throughput: 9}},
+		Bare:   []Round{{Throughput: 100}, {Throughput: 1000}, {Throughput: 10}},
+	}
+	if got := c.Against(Throughput); got != (Ratio{0.9, 0.9, 0.9}) {
+		t.Errorf("got %v, want 0.9", got)
+	}
+	if got := (Contender{Rounds: c.Rounds}).Against(Throughput); !math.IsNaN(got.Median) {
+		t.Errorf("beside nothing: %v", got)
+	}
+}
+
 // TestLine: what leaks is found below noise many times as large, what does not
 // leak is flat.
 func TestLine(t *testing.T) {

@@ -5,9 +5,9 @@
 //
 // All of them run as processes of their own. They take turns in short rounds,
 // stopped while it is not theirs, so that whatever else the machine does meets
-// all alike; each round is compared with the bare service's of the same round,
-// and a second bare service says what the noise is. It prints one line for each
-// contender and load:
+// all alike; each turn is compared with one of the bare service's just before or
+// after it, and a second bare service says what the noise is. It prints one line
+// for each contender and load:
 //
 //	compare service-<contender>-<load> ours_ns=<n> peer=bare peer_ns=<n> ratio=<r> throughput=<r> (<low> to <high>) p99=<r> (<low> to <high>)
 //
@@ -34,7 +34,7 @@ import (
 func main() {
 	var c config
 	flag.IntVar(&c.rounds, "rounds", 11, "how many rounds")
-	flag.DurationVar(&c.length, "time", 3*time.Second, "how long each contender is driven in each round")
+	flag.DurationVar(&c.length, "time", 1500*time.Millisecond, "how long each contender is driven in each turn")
 	flag.DurationVar(&c.warm, "warm", 300*time.Millisecond, "how long before that, without being measured")
 	flag.IntVar(&c.clients, "clients", 4, "how many clients there are at once")
 	flag.StringVar(&c.corpus, "corpus", "", "the folder to index; empty: the documentation of Go")

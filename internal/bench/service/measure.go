@@ -62,13 +62,22 @@ func measure(ctx context.Context, c config, pattern *regexp.Regexp) (r result.Se
 			l.Contenders = append(l.Contenders, result.Contender{Name: x.name, About: x.about})
 		}
 		for round := range c.rounds {
-			for i := range all {
-				at := (i + round) % len(all) // another one begins each time
-				got, err := turn(ctx, c, all[at], load)
-				if err != nil {
-					return r, fmt.Errorf("service: %s, %s: %w", load.Name, all[at].name, err)
+			for i := range all[1:] {
+				at := 1 + (i+round)%(len(all)-1) // another one begins each time
+				first, second := 0, at           // the bare one before it, or after it
+				if round%2 == 1 {
+					first, second = at, 0
 				}
-				l.Contenders[at].Rounds = append(l.Contenders[at].Rounds, got)
+				got := make(map[int]result.Round, 2)
+				for _, n := range []int{first, second} {
+					var err error
+					if got[n], err = turn(ctx, c, all[n], load); err != nil {
+						return r, fmt.Errorf("service: %s, %s: %w", load.Name, all[n].name, err)
+					}
+				}
+				l.Contenders[0].Rounds = append(l.Contenders[0].Rounds, got[0])
+				l.Contenders[at].Rounds = append(l.Contenders[at].Rounds, got[at])
+				l.Contenders[at].Bare = append(l.Contenders[at].Bare, got[0])
 			}
 			fmt.Fprintf(os.Stderr, "service: %s, round %d of %d\n", load.Name, round+1, c.rounds)
 		}
