@@ -113,12 +113,18 @@ func (c *Collector) Start() {
 // Endpoint is the OTLP endpoint for HTTP.
 func (c *Collector) Endpoint() string { return fmt.Sprintf("http://127.0.0.1:%d", c.HTTP) }
 
-// Metrics are all points in the Collector's file.
+// Metrics are all points in the Collector's file. A line that it has not written
+// to the end is not there yet.
 func (c *Collector) Metrics() []Point {
 	c.t.Helper()
-	points, err := ReadPoints(filepath.Join(c.Dir, "metrics.jsonl"))
-	if err != nil {
+	path := filepath.Join(c.Dir, "metrics.jsonl")
+	data, err := os.ReadFile(path)
+	if err != nil && !os.IsNotExist(err) {
 		c.t.Fatal(err)
+	}
+	points, err := parsePoints(data[:bytes.LastIndexByte(data, '\n')+1])
+	if err != nil {
+		c.t.Fatalf("%s: %v", path, err)
 	}
 	return points
 }
@@ -195,6 +201,14 @@ func ReadPoints(path string) ([]Point, error) {
 	if err != nil {
 		return nil, err
 	}
+	points, err := parsePoints(data)
+	if err != nil {
+		return points, fmt.Errorf("%s: %w", path, err)
+	}
+	return points, nil
+}
+
+func parsePoints(data []byte) ([]Point, error) {
 	var all []Point
 	lines := bufio.NewScanner(bytes.NewReader(data))
 	lines.Buffer(nil, 64<<20)
@@ -209,7 +223,7 @@ func ReadPoints(path string) ([]Point, error) {
 			}
 		}
 		if err := json.Unmarshal(lines.Bytes(), &batch); err != nil {
-			return all, fmt.Errorf("%s: %w", path, err)
+			return all, err
 		}
 		for _, rm := range batch.ResourceMetrics {
 			for _, sm := range rm.ScopeMetrics {
