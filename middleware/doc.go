@@ -159,18 +159,18 @@
 // method of OpenTelemetry's metric/x extension, attributes are bound ahead of
 // time and that time is saved.
 //
-// Measured with Go 1.26 and OTel 1.47 on two cores of an EPYC, best of 50 rounds,
+// Measured with Go 1.26 and OTel 1.47 on two cores of an EPYC, best of 80 rounds,
 // by
 //
-//	go run -C internal/bench . -time 10ms -rounds 50 -run '^(server|client)-serial$'
+//	go run -C internal/bench . -time 10ms -rounds 80 -run '^(server|client)-serial$'
 //
 //	                     ours     floor    otelhttp   promhttp   slok
-//	server, a request    701 ns   446 ns   6056 ns    674 ns     676 ns
+//	server, a request    580 ns   449 ns   6918 ns    794 ns     676 ns
 //	  allocations        1        0        31         4          3
-//	client, a request    506 ns   434 ns   4351 ns    553 ns     –
+//	client, a request    774 ns   620 ns   7287 ns    898 ns     –
 //	  allocations        0        0        16         2          –
 //
-// (a client's without the 86 ns and the allocation of the transport that answers
+// (a client's without the 116 ns and the allocation of the transport that answers
 // in the benchmark). The floor is two readings of the clock and one recording of
 // six attributes by the SDK. promhttp and slok record fewer attributes and no
 // route of their own. docs/PERFORMANCE.md has more, the hot road too, from a run
