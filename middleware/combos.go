@@ -9,774 +9,451 @@ import (
 	"net/http"
 )
 
-type writer00 struct{ *response }
+type (
+	writer00 struct{ *response }
+	writer01 struct{ writer00 }
+	writer02 struct{ writer00 }
+	writer03 struct{ writer01 }
+	writer04 struct{ writer00 }
+	writer05 struct{ writer01 }
+	writer06 struct{ writer02 }
+	writer07 struct{ writer03 }
+	writer08 struct{ writer00 }
+	writer09 struct{ writer01 }
+	writer0a struct{ writer02 }
+	writer0b struct{ writer03 }
+	writer0c struct{ writer04 }
+	writer0d struct{ writer05 }
+	writer0e struct{ writer06 }
+	writer0f struct{ writer07 }
+	writer10 struct{ writer00 }
+	writer11 struct{ writer01 }
+	writer12 struct{ writer02 }
+	writer13 struct{ writer03 }
+	writer14 struct{ writer04 }
+	writer15 struct{ writer05 }
+	writer16 struct{ writer06 }
+	writer17 struct{ writer07 }
+	writer18 struct{ writer08 }
+	writer19 struct{ writer09 }
+	writer1a struct{ writer0a }
+	writer1b struct{ writer0b }
+	writer1c struct{ writer0c }
+	writer1d struct{ writer0d }
+	writer1e struct{ writer0e }
+	writer1f struct{ writer0f }
+	writer20 struct{ writer00 }
+	writer21 struct{ writer01 }
+	writer22 struct{ writer02 }
+	writer23 struct{ writer03 }
+	writer24 struct{ writer04 }
+	writer25 struct{ writer05 }
+	writer26 struct{ writer06 }
+	writer27 struct{ writer07 }
+	writer28 struct{ writer08 }
+	writer29 struct{ writer09 }
+	writer2a struct{ writer0a }
+	writer2b struct{ writer0b }
+	writer2c struct{ writer0c }
+	writer2d struct{ writer0d }
+	writer2e struct{ writer0e }
+	writer2f struct{ writer0f }
+	writer30 struct{ writer10 }
+	writer31 struct{ writer11 }
+	writer32 struct{ writer12 }
+	writer33 struct{ writer13 }
+	writer34 struct{ writer14 }
+	writer35 struct{ writer15 }
+	writer36 struct{ writer16 }
+	writer37 struct{ writer17 }
+	writer38 struct{ writer18 }
+	writer39 struct{ writer19 }
+	writer3a struct{ writer1a }
+	writer3b struct{ writer1b }
+	writer3c struct{ writer1c }
+	writer3d struct{ writer1d }
+	writer3e struct{ writer1e }
+	writer3f struct{ writer1f }
+	writer40 struct{ writer00 }
+	writer41 struct{ writer01 }
+	writer42 struct{ writer02 }
+	writer43 struct{ writer03 }
+	writer44 struct{ writer04 }
+	writer45 struct{ writer05 }
+	writer46 struct{ writer06 }
+	writer47 struct{ writer07 }
+	writer48 struct{ writer08 }
+	writer49 struct{ writer09 }
+	writer4a struct{ writer0a }
+	writer4b struct{ writer0b }
+	writer4c struct{ writer0c }
+	writer4d struct{ writer0d }
+	writer4e struct{ writer0e }
+	writer4f struct{ writer0f }
+	writer50 struct{ writer10 }
+	writer51 struct{ writer11 }
+	writer52 struct{ writer12 }
+	writer53 struct{ writer13 }
+	writer54 struct{ writer14 }
+	writer55 struct{ writer15 }
+	writer56 struct{ writer16 }
+	writer57 struct{ writer17 }
+	writer58 struct{ writer18 }
+	writer59 struct{ writer19 }
+	writer5a struct{ writer1a }
+	writer5b struct{ writer1b }
+	writer5c struct{ writer1c }
+	writer5d struct{ writer1d }
+	writer5e struct{ writer1e }
+	writer5f struct{ writer1f }
+	writer60 struct{ writer20 }
+	writer61 struct{ writer21 }
+	writer62 struct{ writer22 }
+	writer63 struct{ writer23 }
+	writer64 struct{ writer24 }
+	writer65 struct{ writer25 }
+	writer66 struct{ writer26 }
+	writer67 struct{ writer27 }
+	writer68 struct{ writer28 }
+	writer69 struct{ writer29 }
+	writer6a struct{ writer2a }
+	writer6b struct{ writer2b }
+	writer6c struct{ writer2c }
+	writer6d struct{ writer2d }
+	writer6e struct{ writer2e }
+	writer6f struct{ writer2f }
+	writer70 struct{ writer30 }
+	writer71 struct{ writer31 }
+	writer72 struct{ writer32 }
+	writer73 struct{ writer33 }
+	writer74 struct{ writer34 }
+	writer75 struct{ writer35 }
+	writer76 struct{ writer36 }
+	writer77 struct{ writer37 }
+	writer78 struct{ writer38 }
+	writer79 struct{ writer39 }
+	writer7a struct{ writer3a }
+	writer7b struct{ writer3b }
+	writer7c struct{ writer3c }
+	writer7d struct{ writer3d }
+	writer7e struct{ writer3e }
+	writer7f struct{ writer3f }
+)
 
-type writer01 struct{ writer00 }
-
-func (w writer01) Flush() { w.flush() }
-
-type writer02 struct{ writer00 }
-
-func (w writer02) FlushError() error { return w.flushError() }
-
-type writer03 struct{ writer01 }
-
-func (w writer03) FlushError() error { return w.flushError() }
-
-type writer04 struct{ writer00 }
-
-func (w writer04) Hijack() (net.Conn, *bufio.ReadWriter, error) { return w.hijack() }
-
-type writer05 struct{ writer01 }
-
-func (w writer05) Hijack() (net.Conn, *bufio.ReadWriter, error) { return w.hijack() }
-
-type writer06 struct{ writer02 }
-
-func (w writer06) Hijack() (net.Conn, *bufio.ReadWriter, error) { return w.hijack() }
-
-type writer07 struct{ writer03 }
-
-func (w writer07) Hijack() (net.Conn, *bufio.ReadWriter, error) { return w.hijack() }
-
-type writer08 struct{ writer00 }
-
+func (w writer01) Flush()                                           { w.flush() }
+func (w writer02) FlushError() error                                { return w.flushError() }
+func (w writer03) FlushError() error                                { return w.flushError() }
+func (w writer04) Hijack() (net.Conn, *bufio.ReadWriter, error)     { return w.hijack() }
+func (w writer05) Hijack() (net.Conn, *bufio.ReadWriter, error)     { return w.hijack() }
+func (w writer06) Hijack() (net.Conn, *bufio.ReadWriter, error)     { return w.hijack() }
+func (w writer07) Hijack() (net.Conn, *bufio.ReadWriter, error)     { return w.hijack() }
 func (w writer08) Push(target string, opts *http.PushOptions) error { return w.push(target, opts) }
-
-type writer09 struct{ writer01 }
-
 func (w writer09) Push(target string, opts *http.PushOptions) error { return w.push(target, opts) }
-
-type writer0a struct{ writer02 }
-
 func (w writer0a) Push(target string, opts *http.PushOptions) error { return w.push(target, opts) }
-
-type writer0b struct{ writer03 }
-
 func (w writer0b) Push(target string, opts *http.PushOptions) error { return w.push(target, opts) }
-
-type writer0c struct{ writer04 }
-
 func (w writer0c) Push(target string, opts *http.PushOptions) error { return w.push(target, opts) }
-
-type writer0d struct{ writer05 }
-
 func (w writer0d) Push(target string, opts *http.PushOptions) error { return w.push(target, opts) }
-
-type writer0e struct{ writer06 }
-
 func (w writer0e) Push(target string, opts *http.PushOptions) error { return w.push(target, opts) }
-
-type writer0f struct{ writer07 }
-
 func (w writer0f) Push(target string, opts *http.PushOptions) error { return w.push(target, opts) }
-
-type writer10 struct{ writer00 }
-
-func (w writer10) ReadFrom(src io.Reader) (int64, error) { return w.readFrom(src) }
-
-type writer11 struct{ writer01 }
-
-func (w writer11) ReadFrom(src io.Reader) (int64, error) { return w.readFrom(src) }
-
-type writer12 struct{ writer02 }
-
-func (w writer12) ReadFrom(src io.Reader) (int64, error) { return w.readFrom(src) }
-
-type writer13 struct{ writer03 }
-
-func (w writer13) ReadFrom(src io.Reader) (int64, error) { return w.readFrom(src) }
-
-type writer14 struct{ writer04 }
-
-func (w writer14) ReadFrom(src io.Reader) (int64, error) { return w.readFrom(src) }
-
-type writer15 struct{ writer05 }
-
-func (w writer15) ReadFrom(src io.Reader) (int64, error) { return w.readFrom(src) }
-
-type writer16 struct{ writer06 }
-
-func (w writer16) ReadFrom(src io.Reader) (int64, error) { return w.readFrom(src) }
-
-type writer17 struct{ writer07 }
-
-func (w writer17) ReadFrom(src io.Reader) (int64, error) { return w.readFrom(src) }
-
-type writer18 struct{ writer08 }
-
-func (w writer18) ReadFrom(src io.Reader) (int64, error) { return w.readFrom(src) }
-
-type writer19 struct{ writer09 }
-
-func (w writer19) ReadFrom(src io.Reader) (int64, error) { return w.readFrom(src) }
-
-type writer1a struct{ writer0a }
-
-func (w writer1a) ReadFrom(src io.Reader) (int64, error) { return w.readFrom(src) }
-
-type writer1b struct{ writer0b }
-
-func (w writer1b) ReadFrom(src io.Reader) (int64, error) { return w.readFrom(src) }
-
-type writer1c struct{ writer0c }
-
-func (w writer1c) ReadFrom(src io.Reader) (int64, error) { return w.readFrom(src) }
-
-type writer1d struct{ writer0d }
-
-func (w writer1d) ReadFrom(src io.Reader) (int64, error) { return w.readFrom(src) }
-
-type writer1e struct{ writer0e }
-
-func (w writer1e) ReadFrom(src io.Reader) (int64, error) { return w.readFrom(src) }
-
-type writer1f struct{ writer0f }
-
-func (w writer1f) ReadFrom(src io.Reader) (int64, error) { return w.readFrom(src) }
-
-type writer20 struct{ writer00 }
-
-func (w writer20) CloseNotify() <-chan bool { return w.closeNotify() }
-
-type writer21 struct{ writer01 }
-
-func (w writer21) CloseNotify() <-chan bool { return w.closeNotify() }
-
-type writer22 struct{ writer02 }
-
-func (w writer22) CloseNotify() <-chan bool { return w.closeNotify() }
-
-type writer23 struct{ writer03 }
-
-func (w writer23) CloseNotify() <-chan bool { return w.closeNotify() }
-
-type writer24 struct{ writer04 }
-
-func (w writer24) CloseNotify() <-chan bool { return w.closeNotify() }
-
-type writer25 struct{ writer05 }
-
-func (w writer25) CloseNotify() <-chan bool { return w.closeNotify() }
-
-type writer26 struct{ writer06 }
-
-func (w writer26) CloseNotify() <-chan bool { return w.closeNotify() }
-
-type writer27 struct{ writer07 }
-
-func (w writer27) CloseNotify() <-chan bool { return w.closeNotify() }
-
-type writer28 struct{ writer08 }
-
-func (w writer28) CloseNotify() <-chan bool { return w.closeNotify() }
-
-type writer29 struct{ writer09 }
-
-func (w writer29) CloseNotify() <-chan bool { return w.closeNotify() }
-
-type writer2a struct{ writer0a }
-
-func (w writer2a) CloseNotify() <-chan bool { return w.closeNotify() }
-
-type writer2b struct{ writer0b }
-
-func (w writer2b) CloseNotify() <-chan bool { return w.closeNotify() }
-
-type writer2c struct{ writer0c }
-
-func (w writer2c) CloseNotify() <-chan bool { return w.closeNotify() }
-
-type writer2d struct{ writer0d }
-
-func (w writer2d) CloseNotify() <-chan bool { return w.closeNotify() }
-
-type writer2e struct{ writer0e }
-
-func (w writer2e) CloseNotify() <-chan bool { return w.closeNotify() }
-
-type writer2f struct{ writer0f }
-
-func (w writer2f) CloseNotify() <-chan bool { return w.closeNotify() }
-
-type writer30 struct{ writer10 }
-
-func (w writer30) CloseNotify() <-chan bool { return w.closeNotify() }
-
-type writer31 struct{ writer11 }
-
-func (w writer31) CloseNotify() <-chan bool { return w.closeNotify() }
-
-type writer32 struct{ writer12 }
-
-func (w writer32) CloseNotify() <-chan bool { return w.closeNotify() }
-
-type writer33 struct{ writer13 }
-
-func (w writer33) CloseNotify() <-chan bool { return w.closeNotify() }
-
-type writer34 struct{ writer14 }
-
-func (w writer34) CloseNotify() <-chan bool { return w.closeNotify() }
-
-type writer35 struct{ writer15 }
-
-func (w writer35) CloseNotify() <-chan bool { return w.closeNotify() }
-
-type writer36 struct{ writer16 }
-
-func (w writer36) CloseNotify() <-chan bool { return w.closeNotify() }
-
-type writer37 struct{ writer17 }
-
-func (w writer37) CloseNotify() <-chan bool { return w.closeNotify() }
-
-type writer38 struct{ writer18 }
-
-func (w writer38) CloseNotify() <-chan bool { return w.closeNotify() }
-
-type writer39 struct{ writer19 }
-
-func (w writer39) CloseNotify() <-chan bool { return w.closeNotify() }
-
-type writer3a struct{ writer1a }
-
-func (w writer3a) CloseNotify() <-chan bool { return w.closeNotify() }
-
-type writer3b struct{ writer1b }
-
-func (w writer3b) CloseNotify() <-chan bool { return w.closeNotify() }
-
-type writer3c struct{ writer1c }
-
-func (w writer3c) CloseNotify() <-chan bool { return w.closeNotify() }
-
-type writer3d struct{ writer1d }
-
-func (w writer3d) CloseNotify() <-chan bool { return w.closeNotify() }
-
-type writer3e struct{ writer1e }
-
-func (w writer3e) CloseNotify() <-chan bool { return w.closeNotify() }
-
-type writer3f struct{ writer1f }
-
-func (w writer3f) CloseNotify() <-chan bool { return w.closeNotify() }
-
-type writer40 struct{ writer00 }
-
-func (w writer40) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer41 struct{ writer01 }
-
-func (w writer41) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer42 struct{ writer02 }
-
-func (w writer42) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer43 struct{ writer03 }
-
-func (w writer43) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer44 struct{ writer04 }
-
-func (w writer44) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer45 struct{ writer05 }
-
-func (w writer45) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer46 struct{ writer06 }
-
-func (w writer46) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer47 struct{ writer07 }
-
-func (w writer47) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer48 struct{ writer08 }
-
-func (w writer48) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer49 struct{ writer09 }
-
-func (w writer49) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer4a struct{ writer0a }
-
-func (w writer4a) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer4b struct{ writer0b }
-
-func (w writer4b) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer4c struct{ writer0c }
-
-func (w writer4c) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer4d struct{ writer0d }
-
-func (w writer4d) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer4e struct{ writer0e }
-
-func (w writer4e) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer4f struct{ writer0f }
-
-func (w writer4f) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer50 struct{ writer10 }
-
-func (w writer50) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer51 struct{ writer11 }
-
-func (w writer51) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer52 struct{ writer12 }
-
-func (w writer52) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer53 struct{ writer13 }
-
-func (w writer53) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer54 struct{ writer14 }
-
-func (w writer54) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer55 struct{ writer15 }
-
-func (w writer55) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer56 struct{ writer16 }
-
-func (w writer56) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer57 struct{ writer17 }
-
-func (w writer57) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer58 struct{ writer18 }
-
-func (w writer58) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer59 struct{ writer19 }
-
-func (w writer59) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer5a struct{ writer1a }
-
-func (w writer5a) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer5b struct{ writer1b }
-
-func (w writer5b) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer5c struct{ writer1c }
-
-func (w writer5c) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer5d struct{ writer1d }
-
-func (w writer5d) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer5e struct{ writer1e }
-
-func (w writer5e) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer5f struct{ writer1f }
-
-func (w writer5f) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer60 struct{ writer20 }
-
-func (w writer60) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer61 struct{ writer21 }
-
-func (w writer61) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer62 struct{ writer22 }
-
-func (w writer62) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer63 struct{ writer23 }
-
-func (w writer63) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer64 struct{ writer24 }
-
-func (w writer64) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer65 struct{ writer25 }
-
-func (w writer65) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer66 struct{ writer26 }
-
-func (w writer66) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer67 struct{ writer27 }
-
-func (w writer67) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer68 struct{ writer28 }
-
-func (w writer68) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer69 struct{ writer29 }
-
-func (w writer69) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer6a struct{ writer2a }
-
-func (w writer6a) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer6b struct{ writer2b }
-
-func (w writer6b) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer6c struct{ writer2c }
-
-func (w writer6c) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer6d struct{ writer2d }
-
-func (w writer6d) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer6e struct{ writer2e }
-
-func (w writer6e) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer6f struct{ writer2f }
-
-func (w writer6f) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer70 struct{ writer30 }
-
-func (w writer70) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer71 struct{ writer31 }
-
-func (w writer71) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer72 struct{ writer32 }
-
-func (w writer72) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer73 struct{ writer33 }
-
-func (w writer73) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer74 struct{ writer34 }
-
-func (w writer74) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer75 struct{ writer35 }
-
-func (w writer75) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer76 struct{ writer36 }
-
-func (w writer76) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer77 struct{ writer37 }
-
-func (w writer77) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer78 struct{ writer38 }
-
-func (w writer78) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer79 struct{ writer39 }
-
-func (w writer79) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer7a struct{ writer3a }
-
-func (w writer7a) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer7b struct{ writer3b }
-
-func (w writer7b) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer7c struct{ writer3c }
-
-func (w writer7c) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer7d struct{ writer3d }
-
-func (w writer7d) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer7e struct{ writer3e }
-
-func (w writer7e) WriteString(s string) (int, error) { return w.writeString(s) }
-
-type writer7f struct{ writer3f }
-
-func (w writer7f) WriteString(s string) (int, error) { return w.writeString(s) }
-
-// wrap returns rw with the optional interfaces of s.
-func (s shape) wrap(rw *response) http.ResponseWriter {
-	w00 := writer00{rw}
-	switch s {
-	case 0x01:
-		return writer01{w00}
-	case 0x02:
-		return writer02{w00}
-	case 0x03:
-		return writer03{writer01{w00}}
-	case 0x04:
-		return writer04{w00}
-	case 0x05:
-		return writer05{writer01{w00}}
-	case 0x06:
-		return writer06{writer02{w00}}
-	case 0x07:
-		return writer07{writer03{writer01{w00}}}
-	case 0x08:
-		return writer08{w00}
-	case 0x09:
-		return writer09{writer01{w00}}
-	case 0x0a:
-		return writer0a{writer02{w00}}
-	case 0x0b:
-		return writer0b{writer03{writer01{w00}}}
-	case 0x0c:
-		return writer0c{writer04{w00}}
-	case 0x0d:
-		return writer0d{writer05{writer01{w00}}}
-	case 0x0e:
-		return writer0e{writer06{writer02{w00}}}
-	case 0x0f:
-		return writer0f{writer07{writer03{writer01{w00}}}}
-	case 0x10:
-		return writer10{w00}
-	case 0x11:
-		return writer11{writer01{w00}}
-	case 0x12:
-		return writer12{writer02{w00}}
-	case 0x13:
-		return writer13{writer03{writer01{w00}}}
-	case 0x14:
-		return writer14{writer04{w00}}
-	case 0x15:
-		return writer15{writer05{writer01{w00}}}
-	case 0x16:
-		return writer16{writer06{writer02{w00}}}
-	case 0x17:
-		return writer17{writer07{writer03{writer01{w00}}}}
-	case 0x18:
-		return writer18{writer08{w00}}
-	case 0x19:
-		return writer19{writer09{writer01{w00}}}
-	case 0x1a:
-		return writer1a{writer0a{writer02{w00}}}
-	case 0x1b:
-		return writer1b{writer0b{writer03{writer01{w00}}}}
-	case 0x1c:
-		return writer1c{writer0c{writer04{w00}}}
-	case 0x1d:
-		return writer1d{writer0d{writer05{writer01{w00}}}}
-	case 0x1e:
-		return writer1e{writer0e{writer06{writer02{w00}}}}
-	case 0x1f:
-		return writer1f{writer0f{writer07{writer03{writer01{w00}}}}}
-	case 0x20:
-		return writer20{w00}
-	case 0x21:
-		return writer21{writer01{w00}}
-	case 0x22:
-		return writer22{writer02{w00}}
-	case 0x23:
-		return writer23{writer03{writer01{w00}}}
-	case 0x24:
-		return writer24{writer04{w00}}
-	case 0x25:
-		return writer25{writer05{writer01{w00}}}
-	case 0x26:
-		return writer26{writer06{writer02{w00}}}
-	case 0x27:
-		return writer27{writer07{writer03{writer01{w00}}}}
-	case 0x28:
-		return writer28{writer08{w00}}
-	case 0x29:
-		return writer29{writer09{writer01{w00}}}
-	case 0x2a:
-		return writer2a{writer0a{writer02{w00}}}
-	case 0x2b:
-		return writer2b{writer0b{writer03{writer01{w00}}}}
-	case 0x2c:
-		return writer2c{writer0c{writer04{w00}}}
-	case 0x2d:
-		return writer2d{writer0d{writer05{writer01{w00}}}}
-	case 0x2e:
-		return writer2e{writer0e{writer06{writer02{w00}}}}
-	case 0x2f:
-		return writer2f{writer0f{writer07{writer03{writer01{w00}}}}}
-	case 0x30:
-		return writer30{writer10{w00}}
-	case 0x31:
-		return writer31{writer11{writer01{w00}}}
-	case 0x32:
-		return writer32{writer12{writer02{w00}}}
-	case 0x33:
-		return writer33{writer13{writer03{writer01{w00}}}}
-	case 0x34:
-		return writer34{writer14{writer04{w00}}}
-	case 0x35:
-		return writer35{writer15{writer05{writer01{w00}}}}
-	case 0x36:
-		return writer36{writer16{writer06{writer02{w00}}}}
-	case 0x37:
-		return writer37{writer17{writer07{writer03{writer01{w00}}}}}
-	case 0x38:
-		return writer38{writer18{writer08{w00}}}
-	case 0x39:
-		return writer39{writer19{writer09{writer01{w00}}}}
-	case 0x3a:
-		return writer3a{writer1a{writer0a{writer02{w00}}}}
-	case 0x3b:
-		return writer3b{writer1b{writer0b{writer03{writer01{w00}}}}}
-	case 0x3c:
-		return writer3c{writer1c{writer0c{writer04{w00}}}}
-	case 0x3d:
-		return writer3d{writer1d{writer0d{writer05{writer01{w00}}}}}
-	case 0x3e:
-		return writer3e{writer1e{writer0e{writer06{writer02{w00}}}}}
-	case 0x3f:
-		return writer3f{writer1f{writer0f{writer07{writer03{writer01{w00}}}}}}
-	case 0x40:
-		return writer40{w00}
-	case 0x41:
-		return writer41{writer01{w00}}
-	case 0x42:
-		return writer42{writer02{w00}}
-	case 0x43:
-		return writer43{writer03{writer01{w00}}}
-	case 0x44:
-		return writer44{writer04{w00}}
-	case 0x45:
-		return writer45{writer05{writer01{w00}}}
-	case 0x46:
-		return writer46{writer06{writer02{w00}}}
-	case 0x47:
-		return writer47{writer07{writer03{writer01{w00}}}}
-	case 0x48:
-		return writer48{writer08{w00}}
-	case 0x49:
-		return writer49{writer09{writer01{w00}}}
-	case 0x4a:
-		return writer4a{writer0a{writer02{w00}}}
-	case 0x4b:
-		return writer4b{writer0b{writer03{writer01{w00}}}}
-	case 0x4c:
-		return writer4c{writer0c{writer04{w00}}}
-	case 0x4d:
-		return writer4d{writer0d{writer05{writer01{w00}}}}
-	case 0x4e:
-		return writer4e{writer0e{writer06{writer02{w00}}}}
-	case 0x4f:
-		return writer4f{writer0f{writer07{writer03{writer01{w00}}}}}
-	case 0x50:
-		return writer50{writer10{w00}}
-	case 0x51:
-		return writer51{writer11{writer01{w00}}}
-	case 0x52:
-		return writer52{writer12{writer02{w00}}}
-	case 0x53:
-		return writer53{writer13{writer03{writer01{w00}}}}
-	case 0x54:
-		return writer54{writer14{writer04{w00}}}
-	case 0x55:
-		return writer55{writer15{writer05{writer01{w00}}}}
-	case 0x56:
-		return writer56{writer16{writer06{writer02{w00}}}}
-	case 0x57:
-		return writer57{writer17{writer07{writer03{writer01{w00}}}}}
-	case 0x58:
-		return writer58{writer18{writer08{w00}}}
-	case 0x59:
-		return writer59{writer19{writer09{writer01{w00}}}}
-	case 0x5a:
-		return writer5a{writer1a{writer0a{writer02{w00}}}}
-	case 0x5b:
-		return writer5b{writer1b{writer0b{writer03{writer01{w00}}}}}
-	case 0x5c:
-		return writer5c{writer1c{writer0c{writer04{w00}}}}
-	case 0x5d:
-		return writer5d{writer1d{writer0d{writer05{writer01{w00}}}}}
-	case 0x5e:
-		return writer5e{writer1e{writer0e{writer06{writer02{w00}}}}}
-	case 0x5f:
-		return writer5f{writer1f{writer0f{writer07{writer03{writer01{w00}}}}}}
-	case 0x60:
-		return writer60{writer20{w00}}
-	case 0x61:
-		return writer61{writer21{writer01{w00}}}
-	case 0x62:
-		return writer62{writer22{writer02{w00}}}
-	case 0x63:
-		return writer63{writer23{writer03{writer01{w00}}}}
-	case 0x64:
-		return writer64{writer24{writer04{w00}}}
-	case 0x65:
-		return writer65{writer25{writer05{writer01{w00}}}}
-	case 0x66:
-		return writer66{writer26{writer06{writer02{w00}}}}
-	case 0x67:
-		return writer67{writer27{writer07{writer03{writer01{w00}}}}}
-	case 0x68:
-		return writer68{writer28{writer08{w00}}}
-	case 0x69:
-		return writer69{writer29{writer09{writer01{w00}}}}
-	case 0x6a:
-		return writer6a{writer2a{writer0a{writer02{w00}}}}
-	case 0x6b:
-		return writer6b{writer2b{writer0b{writer03{writer01{w00}}}}}
-	case 0x6c:
-		return writer6c{writer2c{writer0c{writer04{w00}}}}
-	case 0x6d:
-		return writer6d{writer2d{writer0d{writer05{writer01{w00}}}}}
-	case 0x6e:
-		return writer6e{writer2e{writer0e{writer06{writer02{w00}}}}}
-	case 0x6f:
-		return writer6f{writer2f{writer0f{writer07{writer03{writer01{w00}}}}}}
-	case 0x70:
-		return writer70{writer30{writer10{w00}}}
-	case 0x71:
-		return writer71{writer31{writer11{writer01{w00}}}}
-	case 0x72:
-		return writer72{writer32{writer12{writer02{w00}}}}
-	case 0x73:
-		return writer73{writer33{writer13{writer03{writer01{w00}}}}}
-	case 0x74:
-		return writer74{writer34{writer14{writer04{w00}}}}
-	case 0x75:
-		return writer75{writer35{writer15{writer05{writer01{w00}}}}}
-	case 0x76:
-		return writer76{writer36{writer16{writer06{writer02{w00}}}}}
-	case 0x77:
-		return writer77{writer37{writer17{writer07{writer03{writer01{w00}}}}}}
-	case 0x78:
-		return writer78{writer38{writer18{writer08{w00}}}}
-	case 0x79:
-		return writer79{writer39{writer19{writer09{writer01{w00}}}}}
-	case 0x7a:
-		return writer7a{writer3a{writer1a{writer0a{writer02{w00}}}}}
-	case 0x7b:
-		return writer7b{writer3b{writer1b{writer0b{writer03{writer01{w00}}}}}}
-	case 0x7c:
-		return writer7c{writer3c{writer1c{writer0c{writer04{w00}}}}}
-	case 0x7d:
-		return writer7d{writer3d{writer1d{writer0d{writer05{writer01{w00}}}}}}
-	case 0x7e:
-		return writer7e{writer3e{writer1e{writer0e{writer06{writer02{w00}}}}}}
-	case 0x7f:
-		return writer7f{writer3f{writer1f{writer0f{writer07{writer03{writer01{w00}}}}}}}
-	}
-	return w00
+func (w writer10) ReadFrom(src io.Reader) (int64, error)            { return w.readFrom(src) }
+func (w writer11) ReadFrom(src io.Reader) (int64, error)            { return w.readFrom(src) }
+func (w writer12) ReadFrom(src io.Reader) (int64, error)            { return w.readFrom(src) }
+func (w writer13) ReadFrom(src io.Reader) (int64, error)            { return w.readFrom(src) }
+func (w writer14) ReadFrom(src io.Reader) (int64, error)            { return w.readFrom(src) }
+func (w writer15) ReadFrom(src io.Reader) (int64, error)            { return w.readFrom(src) }
+func (w writer16) ReadFrom(src io.Reader) (int64, error)            { return w.readFrom(src) }
+func (w writer17) ReadFrom(src io.Reader) (int64, error)            { return w.readFrom(src) }
+func (w writer18) ReadFrom(src io.Reader) (int64, error)            { return w.readFrom(src) }
+func (w writer19) ReadFrom(src io.Reader) (int64, error)            { return w.readFrom(src) }
+func (w writer1a) ReadFrom(src io.Reader) (int64, error)            { return w.readFrom(src) }
+func (w writer1b) ReadFrom(src io.Reader) (int64, error)            { return w.readFrom(src) }
+func (w writer1c) ReadFrom(src io.Reader) (int64, error)            { return w.readFrom(src) }
+func (w writer1d) ReadFrom(src io.Reader) (int64, error)            { return w.readFrom(src) }
+func (w writer1e) ReadFrom(src io.Reader) (int64, error)            { return w.readFrom(src) }
+func (w writer1f) ReadFrom(src io.Reader) (int64, error)            { return w.readFrom(src) }
+func (w writer20) CloseNotify() <-chan bool                         { return w.closeNotify() }
+func (w writer21) CloseNotify() <-chan bool                         { return w.closeNotify() }
+func (w writer22) CloseNotify() <-chan bool                         { return w.closeNotify() }
+func (w writer23) CloseNotify() <-chan bool                         { return w.closeNotify() }
+func (w writer24) CloseNotify() <-chan bool                         { return w.closeNotify() }
+func (w writer25) CloseNotify() <-chan bool                         { return w.closeNotify() }
+func (w writer26) CloseNotify() <-chan bool                         { return w.closeNotify() }
+func (w writer27) CloseNotify() <-chan bool                         { return w.closeNotify() }
+func (w writer28) CloseNotify() <-chan bool                         { return w.closeNotify() }
+func (w writer29) CloseNotify() <-chan bool                         { return w.closeNotify() }
+func (w writer2a) CloseNotify() <-chan bool                         { return w.closeNotify() }
+func (w writer2b) CloseNotify() <-chan bool                         { return w.closeNotify() }
+func (w writer2c) CloseNotify() <-chan bool                         { return w.closeNotify() }
+func (w writer2d) CloseNotify() <-chan bool                         { return w.closeNotify() }
+func (w writer2e) CloseNotify() <-chan bool                         { return w.closeNotify() }
+func (w writer2f) CloseNotify() <-chan bool                         { return w.closeNotify() }
+func (w writer30) CloseNotify() <-chan bool                         { return w.closeNotify() }
+func (w writer31) CloseNotify() <-chan bool                         { return w.closeNotify() }
+func (w writer32) CloseNotify() <-chan bool                         { return w.closeNotify() }
+func (w writer33) CloseNotify() <-chan bool                         { return w.closeNotify() }
+func (w writer34) CloseNotify() <-chan bool                         { return w.closeNotify() }
+func (w writer35) CloseNotify() <-chan bool                         { return w.closeNotify() }
+func (w writer36) CloseNotify() <-chan bool                         { return w.closeNotify() }
+func (w writer37) CloseNotify() <-chan bool                         { return w.closeNotify() }
+func (w writer38) CloseNotify() <-chan bool                         { return w.closeNotify() }
+func (w writer39) CloseNotify() <-chan bool                         { return w.closeNotify() }
+func (w writer3a) CloseNotify() <-chan bool                         { return w.closeNotify() }
+func (w writer3b) CloseNotify() <-chan bool                         { return w.closeNotify() }
+func (w writer3c) CloseNotify() <-chan bool                         { return w.closeNotify() }
+func (w writer3d) CloseNotify() <-chan bool                         { return w.closeNotify() }
+func (w writer3e) CloseNotify() <-chan bool                         { return w.closeNotify() }
+func (w writer3f) CloseNotify() <-chan bool                         { return w.closeNotify() }
+func (w writer40) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer41) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer42) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer43) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer44) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer45) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer46) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer47) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer48) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer49) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer4a) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer4b) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer4c) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer4d) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer4e) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer4f) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer50) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer51) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer52) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer53) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer54) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer55) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer56) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer57) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer58) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer59) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer5a) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer5b) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer5c) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer5d) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer5e) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer5f) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer60) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer61) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer62) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer63) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer64) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer65) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer66) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer67) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer68) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer69) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer6a) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer6b) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer6c) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer6d) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer6e) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer6f) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer70) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer71) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer72) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer73) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer74) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer75) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer76) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer77) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer78) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer79) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer7a) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer7b) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer7c) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer7d) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer7e) WriteString(s string) (int, error)                { return w.writeString(s) }
+func (w writer7f) WriteString(s string) (int, error)                { return w.writeString(s) }
+
+// wrappers make the writers, by shape.
+var wrappers = [128]func(*response) http.ResponseWriter{
+	func(rw *response) http.ResponseWriter { return writer00{rw} },
+	func(rw *response) http.ResponseWriter { return writer01{writer00{rw}} },
+	func(rw *response) http.ResponseWriter { return writer02{writer00{rw}} },
+	func(rw *response) http.ResponseWriter { return writer03{writer01{writer00{rw}}} },
+	func(rw *response) http.ResponseWriter { return writer04{writer00{rw}} },
+	func(rw *response) http.ResponseWriter { return writer05{writer01{writer00{rw}}} },
+	func(rw *response) http.ResponseWriter { return writer06{writer02{writer00{rw}}} },
+	func(rw *response) http.ResponseWriter { return writer07{writer03{writer01{writer00{rw}}}} },
+	func(rw *response) http.ResponseWriter { return writer08{writer00{rw}} },
+	func(rw *response) http.ResponseWriter { return writer09{writer01{writer00{rw}}} },
+	func(rw *response) http.ResponseWriter { return writer0a{writer02{writer00{rw}}} },
+	func(rw *response) http.ResponseWriter { return writer0b{writer03{writer01{writer00{rw}}}} },
+	func(rw *response) http.ResponseWriter { return writer0c{writer04{writer00{rw}}} },
+	func(rw *response) http.ResponseWriter { return writer0d{writer05{writer01{writer00{rw}}}} },
+	func(rw *response) http.ResponseWriter { return writer0e{writer06{writer02{writer00{rw}}}} },
+	func(rw *response) http.ResponseWriter { return writer0f{writer07{writer03{writer01{writer00{rw}}}}} },
+	func(rw *response) http.ResponseWriter { return writer10{writer00{rw}} },
+	func(rw *response) http.ResponseWriter { return writer11{writer01{writer00{rw}}} },
+	func(rw *response) http.ResponseWriter { return writer12{writer02{writer00{rw}}} },
+	func(rw *response) http.ResponseWriter { return writer13{writer03{writer01{writer00{rw}}}} },
+	func(rw *response) http.ResponseWriter { return writer14{writer04{writer00{rw}}} },
+	func(rw *response) http.ResponseWriter { return writer15{writer05{writer01{writer00{rw}}}} },
+	func(rw *response) http.ResponseWriter { return writer16{writer06{writer02{writer00{rw}}}} },
+	func(rw *response) http.ResponseWriter { return writer17{writer07{writer03{writer01{writer00{rw}}}}} },
+	func(rw *response) http.ResponseWriter { return writer18{writer08{writer00{rw}}} },
+	func(rw *response) http.ResponseWriter { return writer19{writer09{writer01{writer00{rw}}}} },
+	func(rw *response) http.ResponseWriter { return writer1a{writer0a{writer02{writer00{rw}}}} },
+	func(rw *response) http.ResponseWriter { return writer1b{writer0b{writer03{writer01{writer00{rw}}}}} },
+	func(rw *response) http.ResponseWriter { return writer1c{writer0c{writer04{writer00{rw}}}} },
+	func(rw *response) http.ResponseWriter { return writer1d{writer0d{writer05{writer01{writer00{rw}}}}} },
+	func(rw *response) http.ResponseWriter { return writer1e{writer0e{writer06{writer02{writer00{rw}}}}} },
+	func(rw *response) http.ResponseWriter {
+		return writer1f{writer0f{writer07{writer03{writer01{writer00{rw}}}}}}
+	},
+	func(rw *response) http.ResponseWriter { return writer20{writer00{rw}} },
+	func(rw *response) http.ResponseWriter { return writer21{writer01{writer00{rw}}} },
+	func(rw *response) http.ResponseWriter { return writer22{writer02{writer00{rw}}} },
+	func(rw *response) http.ResponseWriter { return writer23{writer03{writer01{writer00{rw}}}} },
+	func(rw *response) http.ResponseWriter { return writer24{writer04{writer00{rw}}} },
+	func(rw *response) http.ResponseWriter { return writer25{writer05{writer01{writer00{rw}}}} },
+	func(rw *response) http.ResponseWriter { return writer26{writer06{writer02{writer00{rw}}}} },
+	func(rw *response) http.ResponseWriter { return writer27{writer07{writer03{writer01{writer00{rw}}}}} },
+	func(rw *response) http.ResponseWriter { return writer28{writer08{writer00{rw}}} },
+	func(rw *response) http.ResponseWriter { return writer29{writer09{writer01{writer00{rw}}}} },
+	func(rw *response) http.ResponseWriter { return writer2a{writer0a{writer02{writer00{rw}}}} },
+	func(rw *response) http.ResponseWriter { return writer2b{writer0b{writer03{writer01{writer00{rw}}}}} },
+	func(rw *response) http.ResponseWriter { return writer2c{writer0c{writer04{writer00{rw}}}} },
+	func(rw *response) http.ResponseWriter { return writer2d{writer0d{writer05{writer01{writer00{rw}}}}} },
+	func(rw *response) http.ResponseWriter { return writer2e{writer0e{writer06{writer02{writer00{rw}}}}} },
+	func(rw *response) http.ResponseWriter {
+		return writer2f{writer0f{writer07{writer03{writer01{writer00{rw}}}}}}
+	},
+	func(rw *response) http.ResponseWriter { return writer30{writer10{writer00{rw}}} },
+	func(rw *response) http.ResponseWriter { return writer31{writer11{writer01{writer00{rw}}}} },
+	func(rw *response) http.ResponseWriter { return writer32{writer12{writer02{writer00{rw}}}} },
+	func(rw *response) http.ResponseWriter { return writer33{writer13{writer03{writer01{writer00{rw}}}}} },
+	func(rw *response) http.ResponseWriter { return writer34{writer14{writer04{writer00{rw}}}} },
+	func(rw *response) http.ResponseWriter { return writer35{writer15{writer05{writer01{writer00{rw}}}}} },
+	func(rw *response) http.ResponseWriter { return writer36{writer16{writer06{writer02{writer00{rw}}}}} },
+	func(rw *response) http.ResponseWriter {
+		return writer37{writer17{writer07{writer03{writer01{writer00{rw}}}}}}
+	},
+	func(rw *response) http.ResponseWriter { return writer38{writer18{writer08{writer00{rw}}}} },
+	func(rw *response) http.ResponseWriter { return writer39{writer19{writer09{writer01{writer00{rw}}}}} },
+	func(rw *response) http.ResponseWriter { return writer3a{writer1a{writer0a{writer02{writer00{rw}}}}} },
+	func(rw *response) http.ResponseWriter {
+		return writer3b{writer1b{writer0b{writer03{writer01{writer00{rw}}}}}}
+	},
+	func(rw *response) http.ResponseWriter { return writer3c{writer1c{writer0c{writer04{writer00{rw}}}}} },
+	func(rw *response) http.ResponseWriter {
+		return writer3d{writer1d{writer0d{writer05{writer01{writer00{rw}}}}}}
+	},
+	func(rw *response) http.ResponseWriter {
+		return writer3e{writer1e{writer0e{writer06{writer02{writer00{rw}}}}}}
+	},
+	func(rw *response) http.ResponseWriter {
+		return writer3f{writer1f{writer0f{writer07{writer03{writer01{writer00{rw}}}}}}}
+	},
+	func(rw *response) http.ResponseWriter { return writer40{writer00{rw}} },
+	func(rw *response) http.ResponseWriter { return writer41{writer01{writer00{rw}}} },
+	func(rw *response) http.ResponseWriter { return writer42{writer02{writer00{rw}}} },
+	func(rw *response) http.ResponseWriter { return writer43{writer03{writer01{writer00{rw}}}} },
+	func(rw *response) http.ResponseWriter { return writer44{writer04{writer00{rw}}} },
+	func(rw *response) http.ResponseWriter { return writer45{writer05{writer01{writer00{rw}}}} },
+	func(rw *response) http.ResponseWriter { return writer46{writer06{writer02{writer00{rw}}}} },
+	func(rw *response) http.ResponseWriter { return writer47{writer07{writer03{writer01{writer00{rw}}}}} },
+	func(rw *response) http.ResponseWriter { return writer48{writer08{writer00{rw}}} },
+	func(rw *response) http.ResponseWriter { return writer49{writer09{writer01{writer00{rw}}}} },
+	func(rw *response) http.ResponseWriter { return writer4a{writer0a{writer02{writer00{rw}}}} },
+	func(rw *response) http.ResponseWriter { return writer4b{writer0b{writer03{writer01{writer00{rw}}}}} },
+	func(rw *response) http.ResponseWriter { return writer4c{writer0c{writer04{writer00{rw}}}} },
+	func(rw *response) http.ResponseWriter { return writer4d{writer0d{writer05{writer01{writer00{rw}}}}} },
+	func(rw *response) http.ResponseWriter { return writer4e{writer0e{writer06{writer02{writer00{rw}}}}} },
+	func(rw *response) http.ResponseWriter {
+		return writer4f{writer0f{writer07{writer03{writer01{writer00{rw}}}}}}
+	},
+	func(rw *response) http.ResponseWriter { return writer50{writer10{writer00{rw}}} },
+	func(rw *response) http.ResponseWriter { return writer51{writer11{writer01{writer00{rw}}}} },
+	func(rw *response) http.ResponseWriter { return writer52{writer12{writer02{writer00{rw}}}} },
+	func(rw *response) http.ResponseWriter { return writer53{writer13{writer03{writer01{writer00{rw}}}}} },
+	func(rw *response) http.ResponseWriter { return writer54{writer14{writer04{writer00{rw}}}} },
+	func(rw *response) http.ResponseWriter { return writer55{writer15{writer05{writer01{writer00{rw}}}}} },
+	func(rw *response) http.ResponseWriter { return writer56{writer16{writer06{writer02{writer00{rw}}}}} },
+	func(rw *response) http.ResponseWriter {
+		return writer57{writer17{writer07{writer03{writer01{writer00{rw}}}}}}
+	},
+	func(rw *response) http.ResponseWriter { return writer58{writer18{writer08{writer00{rw}}}} },
+	func(rw *response) http.ResponseWriter { return writer59{writer19{writer09{writer01{writer00{rw}}}}} },
+	func(rw *response) http.ResponseWriter { return writer5a{writer1a{writer0a{writer02{writer00{rw}}}}} },
+	func(rw *response) http.ResponseWriter {
+		return writer5b{writer1b{writer0b{writer03{writer01{writer00{rw}}}}}}
+	},
+	func(rw *response) http.ResponseWriter { return writer5c{writer1c{writer0c{writer04{writer00{rw}}}}} },
+	func(rw *response) http.ResponseWriter {
+		return writer5d{writer1d{writer0d{writer05{writer01{writer00{rw}}}}}}
+	},
+	func(rw *response) http.ResponseWriter {
+		return writer5e{writer1e{writer0e{writer06{writer02{writer00{rw}}}}}}
+	},
+	func(rw *response) http.ResponseWriter {
+		return writer5f{writer1f{writer0f{writer07{writer03{writer01{writer00{rw}}}}}}}
+	},
+	func(rw *response) http.ResponseWriter { return writer60{writer20{writer00{rw}}} },
+	func(rw *response) http.ResponseWriter { return writer61{writer21{writer01{writer00{rw}}}} },
+	func(rw *response) http.ResponseWriter { return writer62{writer22{writer02{writer00{rw}}}} },
+	func(rw *response) http.ResponseWriter { return writer63{writer23{writer03{writer01{writer00{rw}}}}} },
+	func(rw *response) http.ResponseWriter { return writer64{writer24{writer04{writer00{rw}}}} },
+	func(rw *response) http.ResponseWriter { return writer65{writer25{writer05{writer01{writer00{rw}}}}} },
+	func(rw *response) http.ResponseWriter { return writer66{writer26{writer06{writer02{writer00{rw}}}}} },
+	func(rw *response) http.ResponseWriter {
+		return writer67{writer27{writer07{writer03{writer01{writer00{rw}}}}}}
+	},
+	func(rw *response) http.ResponseWriter { return writer68{writer28{writer08{writer00{rw}}}} },
+	func(rw *response) http.ResponseWriter { return writer69{writer29{writer09{writer01{writer00{rw}}}}} },
+	func(rw *response) http.ResponseWriter { return writer6a{writer2a{writer0a{writer02{writer00{rw}}}}} },
+	func(rw *response) http.ResponseWriter {
+		return writer6b{writer2b{writer0b{writer03{writer01{writer00{rw}}}}}}
+	},
+	func(rw *response) http.ResponseWriter { return writer6c{writer2c{writer0c{writer04{writer00{rw}}}}} },
+	func(rw *response) http.ResponseWriter {
+		return writer6d{writer2d{writer0d{writer05{writer01{writer00{rw}}}}}}
+	},
+	func(rw *response) http.ResponseWriter {
+		return writer6e{writer2e{writer0e{writer06{writer02{writer00{rw}}}}}}
+	},
+	func(rw *response) http.ResponseWriter {
+		return writer6f{writer2f{writer0f{writer07{writer03{writer01{writer00{rw}}}}}}}
+	},
+	func(rw *response) http.ResponseWriter { return writer70{writer30{writer10{writer00{rw}}}} },
+	func(rw *response) http.ResponseWriter { return writer71{writer31{writer11{writer01{writer00{rw}}}}} },
+	func(rw *response) http.ResponseWriter { return writer72{writer32{writer12{writer02{writer00{rw}}}}} },
+	func(rw *response) http.ResponseWriter {
+		return writer73{writer33{writer13{writer03{writer01{writer00{rw}}}}}}
+	},
+	func(rw *response) http.ResponseWriter { return writer74{writer34{writer14{writer04{writer00{rw}}}}} },
+	func(rw *response) http.ResponseWriter {
+		return writer75{writer35{writer15{writer05{writer01{writer00{rw}}}}}}
+	},
+	func(rw *response) http.ResponseWriter {
+		return writer76{writer36{writer16{writer06{writer02{writer00{rw}}}}}}
+	},
+	func(rw *response) http.ResponseWriter {
+		return writer77{writer37{writer17{writer07{writer03{writer01{writer00{rw}}}}}}}
+	},
+	func(rw *response) http.ResponseWriter { return writer78{writer38{writer18{writer08{writer00{rw}}}}} },
+	func(rw *response) http.ResponseWriter {
+		return writer79{writer39{writer19{writer09{writer01{writer00{rw}}}}}}
+	},
+	func(rw *response) http.ResponseWriter {
+		return writer7a{writer3a{writer1a{writer0a{writer02{writer00{rw}}}}}}
+	},
+	func(rw *response) http.ResponseWriter {
+		return writer7b{writer3b{writer1b{writer0b{writer03{writer01{writer00{rw}}}}}}}
+	},
+	func(rw *response) http.ResponseWriter {
+		return writer7c{writer3c{writer1c{writer0c{writer04{writer00{rw}}}}}}
+	},
+	func(rw *response) http.ResponseWriter {
+		return writer7d{writer3d{writer1d{writer0d{writer05{writer01{writer00{rw}}}}}}}
+	},
+	func(rw *response) http.ResponseWriter {
+		return writer7e{writer3e{writer1e{writer0e{writer06{writer02{writer00{rw}}}}}}}
+	},
+	func(rw *response) http.ResponseWriter {
+		return writer7f{writer3f{writer1f{writer0f{writer07{writer03{writer01{writer00{rw}}}}}}}}
+	},
 }

@@ -2,1093 +2,433 @@
 
 package middleware_test
 
-import "net/http"
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+)
+
+type (
+	combo00 struct{ *plain }
+	combo01 struct{ combo00 }
+	combo02 struct{ combo00 }
+	combo03 struct{ combo02 }
+	combo04 struct{ combo00 }
+	combo05 struct{ combo04 }
+	combo06 struct{ combo04 }
+	combo07 struct{ combo06 }
+	combo08 struct{ combo00 }
+	combo09 struct{ combo08 }
+	combo0a struct{ combo08 }
+	combo0b struct{ combo0a }
+	combo0c struct{ combo08 }
+	combo0d struct{ combo0c }
+	combo0e struct{ combo0c }
+	combo0f struct{ combo0e }
+	combo10 struct{ combo00 }
+	combo11 struct{ combo10 }
+	combo12 struct{ combo10 }
+	combo13 struct{ combo12 }
+	combo14 struct{ combo10 }
+	combo15 struct{ combo14 }
+	combo16 struct{ combo14 }
+	combo17 struct{ combo16 }
+	combo18 struct{ combo10 }
+	combo19 struct{ combo18 }
+	combo1a struct{ combo18 }
+	combo1b struct{ combo1a }
+	combo1c struct{ combo18 }
+	combo1d struct{ combo1c }
+	combo1e struct{ combo1c }
+	combo1f struct{ combo1e }
+	combo20 struct{ combo00 }
+	combo21 struct{ combo20 }
+	combo22 struct{ combo20 }
+	combo23 struct{ combo22 }
+	combo24 struct{ combo20 }
+	combo25 struct{ combo24 }
+	combo26 struct{ combo24 }
+	combo27 struct{ combo26 }
+	combo28 struct{ combo20 }
+	combo29 struct{ combo28 }
+	combo2a struct{ combo28 }
+	combo2b struct{ combo2a }
+	combo2c struct{ combo28 }
+	combo2d struct{ combo2c }
+	combo2e struct{ combo2c }
+	combo2f struct{ combo2e }
+	combo30 struct{ combo20 }
+	combo31 struct{ combo30 }
+	combo32 struct{ combo30 }
+	combo33 struct{ combo32 }
+	combo34 struct{ combo30 }
+	combo35 struct{ combo34 }
+	combo36 struct{ combo34 }
+	combo37 struct{ combo36 }
+	combo38 struct{ combo30 }
+	combo39 struct{ combo38 }
+	combo3a struct{ combo38 }
+	combo3b struct{ combo3a }
+	combo3c struct{ combo38 }
+	combo3d struct{ combo3c }
+	combo3e struct{ combo3c }
+	combo3f struct{ combo3e }
+	combo40 struct{ combo00 }
+	combo41 struct{ combo40 }
+	combo42 struct{ combo40 }
+	combo43 struct{ combo42 }
+	combo44 struct{ combo40 }
+	combo45 struct{ combo44 }
+	combo46 struct{ combo44 }
+	combo47 struct{ combo46 }
+	combo48 struct{ combo40 }
+	combo49 struct{ combo48 }
+	combo4a struct{ combo48 }
+	combo4b struct{ combo4a }
+	combo4c struct{ combo48 }
+	combo4d struct{ combo4c }
+	combo4e struct{ combo4c }
+	combo4f struct{ combo4e }
+	combo50 struct{ combo40 }
+	combo51 struct{ combo50 }
+	combo52 struct{ combo50 }
+	combo53 struct{ combo52 }
+	combo54 struct{ combo50 }
+	combo55 struct{ combo54 }
+	combo56 struct{ combo54 }
+	combo57 struct{ combo56 }
+	combo58 struct{ combo50 }
+	combo59 struct{ combo58 }
+	combo5a struct{ combo58 }
+	combo5b struct{ combo5a }
+	combo5c struct{ combo58 }
+	combo5d struct{ combo5c }
+	combo5e struct{ combo5c }
+	combo5f struct{ combo5e }
+	combo60 struct{ combo40 }
+	combo61 struct{ combo60 }
+	combo62 struct{ combo60 }
+	combo63 struct{ combo62 }
+	combo64 struct{ combo60 }
+	combo65 struct{ combo64 }
+	combo66 struct{ combo64 }
+	combo67 struct{ combo66 }
+	combo68 struct{ combo60 }
+	combo69 struct{ combo68 }
+	combo6a struct{ combo68 }
+	combo6b struct{ combo6a }
+	combo6c struct{ combo68 }
+	combo6d struct{ combo6c }
+	combo6e struct{ combo6c }
+	combo6f struct{ combo6e }
+	combo70 struct{ combo60 }
+	combo71 struct{ combo70 }
+	combo72 struct{ combo70 }
+	combo73 struct{ combo72 }
+	combo74 struct{ combo70 }
+	combo75 struct{ combo74 }
+	combo76 struct{ combo74 }
+	combo77 struct{ combo76 }
+	combo78 struct{ combo70 }
+	combo79 struct{ combo78 }
+	combo7a struct{ combo78 }
+	combo7b struct{ combo7a }
+	combo7c struct{ combo78 }
+	combo7d struct{ combo7c }
+	combo7e struct{ combo7c }
+	combo7f struct{ combo7e }
+)
+
+func (w combo01) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo02) FlushError() error                            { return errorFlusher{w.plain}.FlushError() }
+func (w combo03) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo04) Hijack() (net.Conn, *bufio.ReadWriter, error) { return hijacker{w.plain}.Hijack() }
+func (w combo05) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo06) FlushError() error                            { return errorFlusher{w.plain}.FlushError() }
+func (w combo07) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo08) Push(target string, opts *http.PushOptions) error {
+	return pusher{w.plain}.Push(target, opts)
+}
+func (w combo09) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo0a) FlushError() error                            { return errorFlusher{w.plain}.FlushError() }
+func (w combo0b) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo0c) Hijack() (net.Conn, *bufio.ReadWriter, error) { return hijacker{w.plain}.Hijack() }
+func (w combo0d) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo0e) FlushError() error                            { return errorFlusher{w.plain}.FlushError() }
+func (w combo0f) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo10) ReadFrom(src io.Reader) (int64, error)        { return readerFrom{w.plain}.ReadFrom(src) }
+func (w combo11) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo12) FlushError() error                            { return errorFlusher{w.plain}.FlushError() }
+func (w combo13) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo14) Hijack() (net.Conn, *bufio.ReadWriter, error) { return hijacker{w.plain}.Hijack() }
+func (w combo15) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo16) FlushError() error                            { return errorFlusher{w.plain}.FlushError() }
+func (w combo17) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo18) Push(target string, opts *http.PushOptions) error {
+	return pusher{w.plain}.Push(target, opts)
+}
+func (w combo19) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo1a) FlushError() error                            { return errorFlusher{w.plain}.FlushError() }
+func (w combo1b) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo1c) Hijack() (net.Conn, *bufio.ReadWriter, error) { return hijacker{w.plain}.Hijack() }
+func (w combo1d) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo1e) FlushError() error                            { return errorFlusher{w.plain}.FlushError() }
+func (w combo1f) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo20) CloseNotify() <-chan bool                     { return closeNotifier{w.plain}.CloseNotify() }
+func (w combo21) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo22) FlushError() error                            { return errorFlusher{w.plain}.FlushError() }
+func (w combo23) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo24) Hijack() (net.Conn, *bufio.ReadWriter, error) { return hijacker{w.plain}.Hijack() }
+func (w combo25) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo26) FlushError() error                            { return errorFlusher{w.plain}.FlushError() }
+func (w combo27) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo28) Push(target string, opts *http.PushOptions) error {
+	return pusher{w.plain}.Push(target, opts)
+}
+func (w combo29) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo2a) FlushError() error                            { return errorFlusher{w.plain}.FlushError() }
+func (w combo2b) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo2c) Hijack() (net.Conn, *bufio.ReadWriter, error) { return hijacker{w.plain}.Hijack() }
+func (w combo2d) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo2e) FlushError() error                            { return errorFlusher{w.plain}.FlushError() }
+func (w combo2f) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo30) ReadFrom(src io.Reader) (int64, error)        { return readerFrom{w.plain}.ReadFrom(src) }
+func (w combo31) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo32) FlushError() error                            { return errorFlusher{w.plain}.FlushError() }
+func (w combo33) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo34) Hijack() (net.Conn, *bufio.ReadWriter, error) { return hijacker{w.plain}.Hijack() }
+func (w combo35) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo36) FlushError() error                            { return errorFlusher{w.plain}.FlushError() }
+func (w combo37) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo38) Push(target string, opts *http.PushOptions) error {
+	return pusher{w.plain}.Push(target, opts)
+}
+func (w combo39) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo3a) FlushError() error                            { return errorFlusher{w.plain}.FlushError() }
+func (w combo3b) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo3c) Hijack() (net.Conn, *bufio.ReadWriter, error) { return hijacker{w.plain}.Hijack() }
+func (w combo3d) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo3e) FlushError() error                            { return errorFlusher{w.plain}.FlushError() }
+func (w combo3f) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo40) WriteString(s string) (int, error)            { return stringWriter{w.plain}.WriteString(s) }
+func (w combo41) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo42) FlushError() error                            { return errorFlusher{w.plain}.FlushError() }
+func (w combo43) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo44) Hijack() (net.Conn, *bufio.ReadWriter, error) { return hijacker{w.plain}.Hijack() }
+func (w combo45) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo46) FlushError() error                            { return errorFlusher{w.plain}.FlushError() }
+func (w combo47) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo48) Push(target string, opts *http.PushOptions) error {
+	return pusher{w.plain}.Push(target, opts)
+}
+func (w combo49) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo4a) FlushError() error                            { return errorFlusher{w.plain}.FlushError() }
+func (w combo4b) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo4c) Hijack() (net.Conn, *bufio.ReadWriter, error) { return hijacker{w.plain}.Hijack() }
+func (w combo4d) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo4e) FlushError() error                            { return errorFlusher{w.plain}.FlushError() }
+func (w combo4f) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo50) ReadFrom(src io.Reader) (int64, error)        { return readerFrom{w.plain}.ReadFrom(src) }
+func (w combo51) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo52) FlushError() error                            { return errorFlusher{w.plain}.FlushError() }
+func (w combo53) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo54) Hijack() (net.Conn, *bufio.ReadWriter, error) { return hijacker{w.plain}.Hijack() }
+func (w combo55) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo56) FlushError() error                            { return errorFlusher{w.plain}.FlushError() }
+func (w combo57) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo58) Push(target string, opts *http.PushOptions) error {
+	return pusher{w.plain}.Push(target, opts)
+}
+func (w combo59) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo5a) FlushError() error                            { return errorFlusher{w.plain}.FlushError() }
+func (w combo5b) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo5c) Hijack() (net.Conn, *bufio.ReadWriter, error) { return hijacker{w.plain}.Hijack() }
+func (w combo5d) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo5e) FlushError() error                            { return errorFlusher{w.plain}.FlushError() }
+func (w combo5f) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo60) CloseNotify() <-chan bool                     { return closeNotifier{w.plain}.CloseNotify() }
+func (w combo61) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo62) FlushError() error                            { return errorFlusher{w.plain}.FlushError() }
+func (w combo63) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo64) Hijack() (net.Conn, *bufio.ReadWriter, error) { return hijacker{w.plain}.Hijack() }
+func (w combo65) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo66) FlushError() error                            { return errorFlusher{w.plain}.FlushError() }
+func (w combo67) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo68) Push(target string, opts *http.PushOptions) error {
+	return pusher{w.plain}.Push(target, opts)
+}
+func (w combo69) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo6a) FlushError() error                            { return errorFlusher{w.plain}.FlushError() }
+func (w combo6b) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo6c) Hijack() (net.Conn, *bufio.ReadWriter, error) { return hijacker{w.plain}.Hijack() }
+func (w combo6d) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo6e) FlushError() error                            { return errorFlusher{w.plain}.FlushError() }
+func (w combo6f) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo70) ReadFrom(src io.Reader) (int64, error)        { return readerFrom{w.plain}.ReadFrom(src) }
+func (w combo71) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo72) FlushError() error                            { return errorFlusher{w.plain}.FlushError() }
+func (w combo73) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo74) Hijack() (net.Conn, *bufio.ReadWriter, error) { return hijacker{w.plain}.Hijack() }
+func (w combo75) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo76) FlushError() error                            { return errorFlusher{w.plain}.FlushError() }
+func (w combo77) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo78) Push(target string, opts *http.PushOptions) error {
+	return pusher{w.plain}.Push(target, opts)
+}
+func (w combo79) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo7a) FlushError() error                            { return errorFlusher{w.plain}.FlushError() }
+func (w combo7b) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo7c) Hijack() (net.Conn, *bufio.ReadWriter, error) { return hijacker{w.plain}.Hijack() }
+func (w combo7d) Flush()                                       { flusher{w.plain}.Flush() }
+func (w combo7e) FlushError() error                            { return errorFlusher{w.plain}.FlushError() }
+func (w combo7f) Flush()                                       { flusher{w.plain}.Flush() }
 
 // combinations makes writers of every combination of optional interfaces: bit i
 // of the index says whether the writer has the i-th of them.
-var combinations = []func(*plain) http.ResponseWriter{
-	func(p *plain) http.ResponseWriter { return p },
+var combinations = [...]func(*plain) http.ResponseWriter{
+	func(p *plain) http.ResponseWriter { return combo00{p} },
+	func(p *plain) http.ResponseWriter { return combo01{combo00{p}} },
+	func(p *plain) http.ResponseWriter { return combo02{combo00{p}} },
+	func(p *plain) http.ResponseWriter { return combo03{combo02{combo00{p}}} },
+	func(p *plain) http.ResponseWriter { return combo04{combo00{p}} },
+	func(p *plain) http.ResponseWriter { return combo05{combo04{combo00{p}}} },
+	func(p *plain) http.ResponseWriter { return combo06{combo04{combo00{p}}} },
+	func(p *plain) http.ResponseWriter { return combo07{combo06{combo04{combo00{p}}}} },
+	func(p *plain) http.ResponseWriter { return combo08{combo00{p}} },
+	func(p *plain) http.ResponseWriter { return combo09{combo08{combo00{p}}} },
+	func(p *plain) http.ResponseWriter { return combo0a{combo08{combo00{p}}} },
+	func(p *plain) http.ResponseWriter { return combo0b{combo0a{combo08{combo00{p}}}} },
+	func(p *plain) http.ResponseWriter { return combo0c{combo08{combo00{p}}} },
+	func(p *plain) http.ResponseWriter { return combo0d{combo0c{combo08{combo00{p}}}} },
+	func(p *plain) http.ResponseWriter { return combo0e{combo0c{combo08{combo00{p}}}} },
+	func(p *plain) http.ResponseWriter { return combo0f{combo0e{combo0c{combo08{combo00{p}}}}} },
+	func(p *plain) http.ResponseWriter { return combo10{combo00{p}} },
+	func(p *plain) http.ResponseWriter { return combo11{combo10{combo00{p}}} },
+	func(p *plain) http.ResponseWriter { return combo12{combo10{combo00{p}}} },
+	func(p *plain) http.ResponseWriter { return combo13{combo12{combo10{combo00{p}}}} },
+	func(p *plain) http.ResponseWriter { return combo14{combo10{combo00{p}}} },
+	func(p *plain) http.ResponseWriter { return combo15{combo14{combo10{combo00{p}}}} },
+	func(p *plain) http.ResponseWriter { return combo16{combo14{combo10{combo00{p}}}} },
+	func(p *plain) http.ResponseWriter { return combo17{combo16{combo14{combo10{combo00{p}}}}} },
+	func(p *plain) http.ResponseWriter { return combo18{combo10{combo00{p}}} },
+	func(p *plain) http.ResponseWriter { return combo19{combo18{combo10{combo00{p}}}} },
+	func(p *plain) http.ResponseWriter { return combo1a{combo18{combo10{combo00{p}}}} },
+	func(p *plain) http.ResponseWriter { return combo1b{combo1a{combo18{combo10{combo00{p}}}}} },
+	func(p *plain) http.ResponseWriter { return combo1c{combo18{combo10{combo00{p}}}} },
+	func(p *plain) http.ResponseWriter { return combo1d{combo1c{combo18{combo10{combo00{p}}}}} },
+	func(p *plain) http.ResponseWriter { return combo1e{combo1c{combo18{combo10{combo00{p}}}}} },
+	func(p *plain) http.ResponseWriter { return combo1f{combo1e{combo1c{combo18{combo10{combo00{p}}}}}} },
+	func(p *plain) http.ResponseWriter { return combo20{combo00{p}} },
+	func(p *plain) http.ResponseWriter { return combo21{combo20{combo00{p}}} },
+	func(p *plain) http.ResponseWriter { return combo22{combo20{combo00{p}}} },
+	func(p *plain) http.ResponseWriter { return combo23{combo22{combo20{combo00{p}}}} },
+	func(p *plain) http.ResponseWriter { return combo24{combo20{combo00{p}}} },
+	func(p *plain) http.ResponseWriter { return combo25{combo24{combo20{combo00{p}}}} },
+	func(p *plain) http.ResponseWriter { return combo26{combo24{combo20{combo00{p}}}} },
+	func(p *plain) http.ResponseWriter { return combo27{combo26{combo24{combo20{combo00{p}}}}} },
+	func(p *plain) http.ResponseWriter { return combo28{combo20{combo00{p}}} },
+	func(p *plain) http.ResponseWriter { return combo29{combo28{combo20{combo00{p}}}} },
+	func(p *plain) http.ResponseWriter { return combo2a{combo28{combo20{combo00{p}}}} },
+	func(p *plain) http.ResponseWriter { return combo2b{combo2a{combo28{combo20{combo00{p}}}}} },
+	func(p *plain) http.ResponseWriter { return combo2c{combo28{combo20{combo00{p}}}} },
+	func(p *plain) http.ResponseWriter { return combo2d{combo2c{combo28{combo20{combo00{p}}}}} },
+	func(p *plain) http.ResponseWriter { return combo2e{combo2c{combo28{combo20{combo00{p}}}}} },
+	func(p *plain) http.ResponseWriter { return combo2f{combo2e{combo2c{combo28{combo20{combo00{p}}}}}} },
+	func(p *plain) http.ResponseWriter { return combo30{combo20{combo00{p}}} },
+	func(p *plain) http.ResponseWriter { return combo31{combo30{combo20{combo00{p}}}} },
+	func(p *plain) http.ResponseWriter { return combo32{combo30{combo20{combo00{p}}}} },
+	func(p *plain) http.ResponseWriter { return combo33{combo32{combo30{combo20{combo00{p}}}}} },
+	func(p *plain) http.ResponseWriter { return combo34{combo30{combo20{combo00{p}}}} },
+	func(p *plain) http.ResponseWriter { return combo35{combo34{combo30{combo20{combo00{p}}}}} },
+	func(p *plain) http.ResponseWriter { return combo36{combo34{combo30{combo20{combo00{p}}}}} },
+	func(p *plain) http.ResponseWriter { return combo37{combo36{combo34{combo30{combo20{combo00{p}}}}}} },
+	func(p *plain) http.ResponseWriter { return combo38{combo30{combo20{combo00{p}}}} },
+	func(p *plain) http.ResponseWriter { return combo39{combo38{combo30{combo20{combo00{p}}}}} },
+	func(p *plain) http.ResponseWriter { return combo3a{combo38{combo30{combo20{combo00{p}}}}} },
+	func(p *plain) http.ResponseWriter { return combo3b{combo3a{combo38{combo30{combo20{combo00{p}}}}}} },
+	func(p *plain) http.ResponseWriter { return combo3c{combo38{combo30{combo20{combo00{p}}}}} },
+	func(p *plain) http.ResponseWriter { return combo3d{combo3c{combo38{combo30{combo20{combo00{p}}}}}} },
+	func(p *plain) http.ResponseWriter { return combo3e{combo3c{combo38{combo30{combo20{combo00{p}}}}}} },
+	func(p *plain) http.ResponseWriter {
+		return combo3f{combo3e{combo3c{combo38{combo30{combo20{combo00{p}}}}}}}
+	},
+	func(p *plain) http.ResponseWriter { return combo40{combo00{p}} },
+	func(p *plain) http.ResponseWriter { return combo41{combo40{combo00{p}}} },
+	func(p *plain) http.ResponseWriter { return combo42{combo40{combo00{p}}} },
+	func(p *plain) http.ResponseWriter { return combo43{combo42{combo40{combo00{p}}}} },
+	func(p *plain) http.ResponseWriter { return combo44{combo40{combo00{p}}} },
+	func(p *plain) http.ResponseWriter { return combo45{combo44{combo40{combo00{p}}}} },
+	func(p *plain) http.ResponseWriter { return combo46{combo44{combo40{combo00{p}}}} },
+	func(p *plain) http.ResponseWriter { return combo47{combo46{combo44{combo40{combo00{p}}}}} },
+	func(p *plain) http.ResponseWriter { return combo48{combo40{combo00{p}}} },
+	func(p *plain) http.ResponseWriter { return combo49{combo48{combo40{combo00{p}}}} },
+	func(p *plain) http.ResponseWriter { return combo4a{combo48{combo40{combo00{p}}}} },
+	func(p *plain) http.ResponseWriter { return combo4b{combo4a{combo48{combo40{combo00{p}}}}} },
+	func(p *plain) http.ResponseWriter { return combo4c{combo48{combo40{combo00{p}}}} },
+	func(p *plain) http.ResponseWriter { return combo4d{combo4c{combo48{combo40{combo00{p}}}}} },
+	func(p *plain) http.ResponseWriter { return combo4e{combo4c{combo48{combo40{combo00{p}}}}} },
+	func(p *plain) http.ResponseWriter { return combo4f{combo4e{combo4c{combo48{combo40{combo00{p}}}}}} },
+	func(p *plain) http.ResponseWriter { return combo50{combo40{combo00{p}}} },
+	func(p *plain) http.ResponseWriter { return combo51{combo50{combo40{combo00{p}}}} },
+	func(p *plain) http.ResponseWriter { return combo52{combo50{combo40{combo00{p}}}} },
+	func(p *plain) http.ResponseWriter { return combo53{combo52{combo50{combo40{combo00{p}}}}} },
+	func(p *plain) http.ResponseWriter { return combo54{combo50{combo40{combo00{p}}}} },
+	func(p *plain) http.ResponseWriter { return combo55{combo54{combo50{combo40{combo00{p}}}}} },
+	func(p *plain) http.ResponseWriter { return combo56{combo54{combo50{combo40{combo00{p}}}}} },
+	func(p *plain) http.ResponseWriter { return combo57{combo56{combo54{combo50{combo40{combo00{p}}}}}} },
+	func(p *plain) http.ResponseWriter { return combo58{combo50{combo40{combo00{p}}}} },
+	func(p *plain) http.ResponseWriter { return combo59{combo58{combo50{combo40{combo00{p}}}}} },
+	func(p *plain) http.ResponseWriter { return combo5a{combo58{combo50{combo40{combo00{p}}}}} },
+	func(p *plain) http.ResponseWriter { return combo5b{combo5a{combo58{combo50{combo40{combo00{p}}}}}} },
+	func(p *plain) http.ResponseWriter { return combo5c{combo58{combo50{combo40{combo00{p}}}}} },
+	func(p *plain) http.ResponseWriter { return combo5d{combo5c{combo58{combo50{combo40{combo00{p}}}}}} },
+	func(p *plain) http.ResponseWriter { return combo5e{combo5c{combo58{combo50{combo40{combo00{p}}}}}} },
+	func(p *plain) http.ResponseWriter {
+		return combo5f{combo5e{combo5c{combo58{combo50{combo40{combo00{p}}}}}}}
+	},
+	func(p *plain) http.ResponseWriter { return combo60{combo40{combo00{p}}} },
+	func(p *plain) http.ResponseWriter { return combo61{combo60{combo40{combo00{p}}}} },
+	func(p *plain) http.ResponseWriter { return combo62{combo60{combo40{combo00{p}}}} },
+	func(p *plain) http.ResponseWriter { return combo63{combo62{combo60{combo40{combo00{p}}}}} },
+	func(p *plain) http.ResponseWriter { return combo64{combo60{combo40{combo00{p}}}} },
+	func(p *plain) http.ResponseWriter { return combo65{combo64{combo60{combo40{combo00{p}}}}} },
+	func(p *plain) http.ResponseWriter { return combo66{combo64{combo60{combo40{combo00{p}}}}} },
+	func(p *plain) http.ResponseWriter { return combo67{combo66{combo64{combo60{combo40{combo00{p}}}}}} },
+	func(p *plain) http.ResponseWriter { return combo68{combo60{combo40{combo00{p}}}} },
+	func(p *plain) http.ResponseWriter { return combo69{combo68{combo60{combo40{combo00{p}}}}} },
+	func(p *plain) http.ResponseWriter { return combo6a{combo68{combo60{combo40{combo00{p}}}}} },
+	func(p *plain) http.ResponseWriter { return combo6b{combo6a{combo68{combo60{combo40{combo00{p}}}}}} },
+	func(p *plain) http.ResponseWriter { return combo6c{combo68{combo60{combo40{combo00{p}}}}} },
+	func(p *plain) http.ResponseWriter { return combo6d{combo6c{combo68{combo60{combo40{combo00{p}}}}}} },
+	func(p *plain) http.ResponseWriter { return combo6e{combo6c{combo68{combo60{combo40{combo00{p}}}}}} },
 	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-		}{p, flusher{p}}
+		return combo6f{combo6e{combo6c{combo68{combo60{combo40{combo00{p}}}}}}}
 	},
+	func(p *plain) http.ResponseWriter { return combo70{combo60{combo40{combo00{p}}}} },
+	func(p *plain) http.ResponseWriter { return combo71{combo70{combo60{combo40{combo00{p}}}}} },
+	func(p *plain) http.ResponseWriter { return combo72{combo70{combo60{combo40{combo00{p}}}}} },
+	func(p *plain) http.ResponseWriter { return combo73{combo72{combo70{combo60{combo40{combo00{p}}}}}} },
+	func(p *plain) http.ResponseWriter { return combo74{combo70{combo60{combo40{combo00{p}}}}} },
+	func(p *plain) http.ResponseWriter { return combo75{combo74{combo70{combo60{combo40{combo00{p}}}}}} },
+	func(p *plain) http.ResponseWriter { return combo76{combo74{combo70{combo60{combo40{combo00{p}}}}}} },
 	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			errorFlusher
-		}{p, errorFlusher{p}}
+		return combo77{combo76{combo74{combo70{combo60{combo40{combo00{p}}}}}}}
 	},
+	func(p *plain) http.ResponseWriter { return combo78{combo70{combo60{combo40{combo00{p}}}}} },
+	func(p *plain) http.ResponseWriter { return combo79{combo78{combo70{combo60{combo40{combo00{p}}}}}} },
+	func(p *plain) http.ResponseWriter { return combo7a{combo78{combo70{combo60{combo40{combo00{p}}}}}} },
 	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			errorFlusher
-		}{p, flusher{p}, errorFlusher{p}}
+		return combo7b{combo7a{combo78{combo70{combo60{combo40{combo00{p}}}}}}}
 	},
+	func(p *plain) http.ResponseWriter { return combo7c{combo78{combo70{combo60{combo40{combo00{p}}}}}} },
 	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			hijacker
-		}{p, hijacker{p}}
+		return combo7d{combo7c{combo78{combo70{combo60{combo40{combo00{p}}}}}}}
 	},
 	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			hijacker
-		}{p, flusher{p}, hijacker{p}}
+		return combo7e{combo7c{combo78{combo70{combo60{combo40{combo00{p}}}}}}}
 	},
 	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			errorFlusher
-			hijacker
-		}{p, errorFlusher{p}, hijacker{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			errorFlusher
-			hijacker
-		}{p, flusher{p}, errorFlusher{p}, hijacker{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			pusher
-		}{p, pusher{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			pusher
-		}{p, flusher{p}, pusher{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			errorFlusher
-			pusher
-		}{p, errorFlusher{p}, pusher{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			errorFlusher
-			pusher
-		}{p, flusher{p}, errorFlusher{p}, pusher{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			hijacker
-			pusher
-		}{p, hijacker{p}, pusher{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			hijacker
-			pusher
-		}{p, flusher{p}, hijacker{p}, pusher{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			errorFlusher
-			hijacker
-			pusher
-		}{p, errorFlusher{p}, hijacker{p}, pusher{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			errorFlusher
-			hijacker
-			pusher
-		}{p, flusher{p}, errorFlusher{p}, hijacker{p}, pusher{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			readerFrom
-		}{p, readerFrom{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			readerFrom
-		}{p, flusher{p}, readerFrom{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			errorFlusher
-			readerFrom
-		}{p, errorFlusher{p}, readerFrom{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			errorFlusher
-			readerFrom
-		}{p, flusher{p}, errorFlusher{p}, readerFrom{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			hijacker
-			readerFrom
-		}{p, hijacker{p}, readerFrom{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			hijacker
-			readerFrom
-		}{p, flusher{p}, hijacker{p}, readerFrom{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			errorFlusher
-			hijacker
-			readerFrom
-		}{p, errorFlusher{p}, hijacker{p}, readerFrom{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			errorFlusher
-			hijacker
-			readerFrom
-		}{p, flusher{p}, errorFlusher{p}, hijacker{p}, readerFrom{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			pusher
-			readerFrom
-		}{p, pusher{p}, readerFrom{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			pusher
-			readerFrom
-		}{p, flusher{p}, pusher{p}, readerFrom{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			errorFlusher
-			pusher
-			readerFrom
-		}{p, errorFlusher{p}, pusher{p}, readerFrom{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			errorFlusher
-			pusher
-			readerFrom
-		}{p, flusher{p}, errorFlusher{p}, pusher{p}, readerFrom{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			hijacker
-			pusher
-			readerFrom
-		}{p, hijacker{p}, pusher{p}, readerFrom{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			hijacker
-			pusher
-			readerFrom
-		}{p, flusher{p}, hijacker{p}, pusher{p}, readerFrom{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			errorFlusher
-			hijacker
-			pusher
-			readerFrom
-		}{p, errorFlusher{p}, hijacker{p}, pusher{p}, readerFrom{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			errorFlusher
-			hijacker
-			pusher
-			readerFrom
-		}{p, flusher{p}, errorFlusher{p}, hijacker{p}, pusher{p}, readerFrom{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			closeNotifier
-		}{p, closeNotifier{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			closeNotifier
-		}{p, flusher{p}, closeNotifier{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			errorFlusher
-			closeNotifier
-		}{p, errorFlusher{p}, closeNotifier{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			errorFlusher
-			closeNotifier
-		}{p, flusher{p}, errorFlusher{p}, closeNotifier{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			hijacker
-			closeNotifier
-		}{p, hijacker{p}, closeNotifier{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			hijacker
-			closeNotifier
-		}{p, flusher{p}, hijacker{p}, closeNotifier{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			errorFlusher
-			hijacker
-			closeNotifier
-		}{p, errorFlusher{p}, hijacker{p}, closeNotifier{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			errorFlusher
-			hijacker
-			closeNotifier
-		}{p, flusher{p}, errorFlusher{p}, hijacker{p}, closeNotifier{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			pusher
-			closeNotifier
-		}{p, pusher{p}, closeNotifier{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			pusher
-			closeNotifier
-		}{p, flusher{p}, pusher{p}, closeNotifier{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			errorFlusher
-			pusher
-			closeNotifier
-		}{p, errorFlusher{p}, pusher{p}, closeNotifier{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			errorFlusher
-			pusher
-			closeNotifier
-		}{p, flusher{p}, errorFlusher{p}, pusher{p}, closeNotifier{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			hijacker
-			pusher
-			closeNotifier
-		}{p, hijacker{p}, pusher{p}, closeNotifier{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			hijacker
-			pusher
-			closeNotifier
-		}{p, flusher{p}, hijacker{p}, pusher{p}, closeNotifier{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			errorFlusher
-			hijacker
-			pusher
-			closeNotifier
-		}{p, errorFlusher{p}, hijacker{p}, pusher{p}, closeNotifier{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			errorFlusher
-			hijacker
-			pusher
-			closeNotifier
-		}{p, flusher{p}, errorFlusher{p}, hijacker{p}, pusher{p}, closeNotifier{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			readerFrom
-			closeNotifier
-		}{p, readerFrom{p}, closeNotifier{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			readerFrom
-			closeNotifier
-		}{p, flusher{p}, readerFrom{p}, closeNotifier{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			errorFlusher
-			readerFrom
-			closeNotifier
-		}{p, errorFlusher{p}, readerFrom{p}, closeNotifier{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			errorFlusher
-			readerFrom
-			closeNotifier
-		}{p, flusher{p}, errorFlusher{p}, readerFrom{p}, closeNotifier{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			hijacker
-			readerFrom
-			closeNotifier
-		}{p, hijacker{p}, readerFrom{p}, closeNotifier{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			hijacker
-			readerFrom
-			closeNotifier
-		}{p, flusher{p}, hijacker{p}, readerFrom{p}, closeNotifier{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			errorFlusher
-			hijacker
-			readerFrom
-			closeNotifier
-		}{p, errorFlusher{p}, hijacker{p}, readerFrom{p}, closeNotifier{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			errorFlusher
-			hijacker
-			readerFrom
-			closeNotifier
-		}{p, flusher{p}, errorFlusher{p}, hijacker{p}, readerFrom{p}, closeNotifier{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			pusher
-			readerFrom
-			closeNotifier
-		}{p, pusher{p}, readerFrom{p}, closeNotifier{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			pusher
-			readerFrom
-			closeNotifier
-		}{p, flusher{p}, pusher{p}, readerFrom{p}, closeNotifier{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			errorFlusher
-			pusher
-			readerFrom
-			closeNotifier
-		}{p, errorFlusher{p}, pusher{p}, readerFrom{p}, closeNotifier{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			errorFlusher
-			pusher
-			readerFrom
-			closeNotifier
-		}{p, flusher{p}, errorFlusher{p}, pusher{p}, readerFrom{p}, closeNotifier{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			hijacker
-			pusher
-			readerFrom
-			closeNotifier
-		}{p, hijacker{p}, pusher{p}, readerFrom{p}, closeNotifier{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			hijacker
-			pusher
-			readerFrom
-			closeNotifier
-		}{p, flusher{p}, hijacker{p}, pusher{p}, readerFrom{p}, closeNotifier{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			errorFlusher
-			hijacker
-			pusher
-			readerFrom
-			closeNotifier
-		}{p, errorFlusher{p}, hijacker{p}, pusher{p}, readerFrom{p}, closeNotifier{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			errorFlusher
-			hijacker
-			pusher
-			readerFrom
-			closeNotifier
-		}{p, flusher{p}, errorFlusher{p}, hijacker{p}, pusher{p}, readerFrom{p}, closeNotifier{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			stringWriter
-		}{p, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			stringWriter
-		}{p, flusher{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			errorFlusher
-			stringWriter
-		}{p, errorFlusher{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			errorFlusher
-			stringWriter
-		}{p, flusher{p}, errorFlusher{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			hijacker
-			stringWriter
-		}{p, hijacker{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			hijacker
-			stringWriter
-		}{p, flusher{p}, hijacker{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			errorFlusher
-			hijacker
-			stringWriter
-		}{p, errorFlusher{p}, hijacker{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			errorFlusher
-			hijacker
-			stringWriter
-		}{p, flusher{p}, errorFlusher{p}, hijacker{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			pusher
-			stringWriter
-		}{p, pusher{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			pusher
-			stringWriter
-		}{p, flusher{p}, pusher{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			errorFlusher
-			pusher
-			stringWriter
-		}{p, errorFlusher{p}, pusher{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			errorFlusher
-			pusher
-			stringWriter
-		}{p, flusher{p}, errorFlusher{p}, pusher{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			hijacker
-			pusher
-			stringWriter
-		}{p, hijacker{p}, pusher{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			hijacker
-			pusher
-			stringWriter
-		}{p, flusher{p}, hijacker{p}, pusher{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			errorFlusher
-			hijacker
-			pusher
-			stringWriter
-		}{p, errorFlusher{p}, hijacker{p}, pusher{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			errorFlusher
-			hijacker
-			pusher
-			stringWriter
-		}{p, flusher{p}, errorFlusher{p}, hijacker{p}, pusher{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			readerFrom
-			stringWriter
-		}{p, readerFrom{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			readerFrom
-			stringWriter
-		}{p, flusher{p}, readerFrom{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			errorFlusher
-			readerFrom
-			stringWriter
-		}{p, errorFlusher{p}, readerFrom{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			errorFlusher
-			readerFrom
-			stringWriter
-		}{p, flusher{p}, errorFlusher{p}, readerFrom{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			hijacker
-			readerFrom
-			stringWriter
-		}{p, hijacker{p}, readerFrom{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			hijacker
-			readerFrom
-			stringWriter
-		}{p, flusher{p}, hijacker{p}, readerFrom{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			errorFlusher
-			hijacker
-			readerFrom
-			stringWriter
-		}{p, errorFlusher{p}, hijacker{p}, readerFrom{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			errorFlusher
-			hijacker
-			readerFrom
-			stringWriter
-		}{p, flusher{p}, errorFlusher{p}, hijacker{p}, readerFrom{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			pusher
-			readerFrom
-			stringWriter
-		}{p, pusher{p}, readerFrom{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			pusher
-			readerFrom
-			stringWriter
-		}{p, flusher{p}, pusher{p}, readerFrom{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			errorFlusher
-			pusher
-			readerFrom
-			stringWriter
-		}{p, errorFlusher{p}, pusher{p}, readerFrom{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			errorFlusher
-			pusher
-			readerFrom
-			stringWriter
-		}{p, flusher{p}, errorFlusher{p}, pusher{p}, readerFrom{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			hijacker
-			pusher
-			readerFrom
-			stringWriter
-		}{p, hijacker{p}, pusher{p}, readerFrom{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			hijacker
-			pusher
-			readerFrom
-			stringWriter
-		}{p, flusher{p}, hijacker{p}, pusher{p}, readerFrom{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			errorFlusher
-			hijacker
-			pusher
-			readerFrom
-			stringWriter
-		}{p, errorFlusher{p}, hijacker{p}, pusher{p}, readerFrom{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			errorFlusher
-			hijacker
-			pusher
-			readerFrom
-			stringWriter
-		}{p, flusher{p}, errorFlusher{p}, hijacker{p}, pusher{p}, readerFrom{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			closeNotifier
-			stringWriter
-		}{p, closeNotifier{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			closeNotifier
-			stringWriter
-		}{p, flusher{p}, closeNotifier{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			errorFlusher
-			closeNotifier
-			stringWriter
-		}{p, errorFlusher{p}, closeNotifier{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			errorFlusher
-			closeNotifier
-			stringWriter
-		}{p, flusher{p}, errorFlusher{p}, closeNotifier{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			hijacker
-			closeNotifier
-			stringWriter
-		}{p, hijacker{p}, closeNotifier{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			hijacker
-			closeNotifier
-			stringWriter
-		}{p, flusher{p}, hijacker{p}, closeNotifier{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			errorFlusher
-			hijacker
-			closeNotifier
-			stringWriter
-		}{p, errorFlusher{p}, hijacker{p}, closeNotifier{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			errorFlusher
-			hijacker
-			closeNotifier
-			stringWriter
-		}{p, flusher{p}, errorFlusher{p}, hijacker{p}, closeNotifier{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			pusher
-			closeNotifier
-			stringWriter
-		}{p, pusher{p}, closeNotifier{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			pusher
-			closeNotifier
-			stringWriter
-		}{p, flusher{p}, pusher{p}, closeNotifier{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			errorFlusher
-			pusher
-			closeNotifier
-			stringWriter
-		}{p, errorFlusher{p}, pusher{p}, closeNotifier{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			errorFlusher
-			pusher
-			closeNotifier
-			stringWriter
-		}{p, flusher{p}, errorFlusher{p}, pusher{p}, closeNotifier{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			hijacker
-			pusher
-			closeNotifier
-			stringWriter
-		}{p, hijacker{p}, pusher{p}, closeNotifier{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			hijacker
-			pusher
-			closeNotifier
-			stringWriter
-		}{p, flusher{p}, hijacker{p}, pusher{p}, closeNotifier{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			errorFlusher
-			hijacker
-			pusher
-			closeNotifier
-			stringWriter
-		}{p, errorFlusher{p}, hijacker{p}, pusher{p}, closeNotifier{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			errorFlusher
-			hijacker
-			pusher
-			closeNotifier
-			stringWriter
-		}{p, flusher{p}, errorFlusher{p}, hijacker{p}, pusher{p}, closeNotifier{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			readerFrom
-			closeNotifier
-			stringWriter
-		}{p, readerFrom{p}, closeNotifier{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			readerFrom
-			closeNotifier
-			stringWriter
-		}{p, flusher{p}, readerFrom{p}, closeNotifier{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			errorFlusher
-			readerFrom
-			closeNotifier
-			stringWriter
-		}{p, errorFlusher{p}, readerFrom{p}, closeNotifier{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			errorFlusher
-			readerFrom
-			closeNotifier
-			stringWriter
-		}{p, flusher{p}, errorFlusher{p}, readerFrom{p}, closeNotifier{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			hijacker
-			readerFrom
-			closeNotifier
-			stringWriter
-		}{p, hijacker{p}, readerFrom{p}, closeNotifier{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			hijacker
-			readerFrom
-			closeNotifier
-			stringWriter
-		}{p, flusher{p}, hijacker{p}, readerFrom{p}, closeNotifier{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			errorFlusher
-			hijacker
-			readerFrom
-			closeNotifier
-			stringWriter
-		}{p, errorFlusher{p}, hijacker{p}, readerFrom{p}, closeNotifier{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			errorFlusher
-			hijacker
-			readerFrom
-			closeNotifier
-			stringWriter
-		}{p, flusher{p}, errorFlusher{p}, hijacker{p}, readerFrom{p}, closeNotifier{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			pusher
-			readerFrom
-			closeNotifier
-			stringWriter
-		}{p, pusher{p}, readerFrom{p}, closeNotifier{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			pusher
-			readerFrom
-			closeNotifier
-			stringWriter
-		}{p, flusher{p}, pusher{p}, readerFrom{p}, closeNotifier{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			errorFlusher
-			pusher
-			readerFrom
-			closeNotifier
-			stringWriter
-		}{p, errorFlusher{p}, pusher{p}, readerFrom{p}, closeNotifier{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			errorFlusher
-			pusher
-			readerFrom
-			closeNotifier
-			stringWriter
-		}{p, flusher{p}, errorFlusher{p}, pusher{p}, readerFrom{p}, closeNotifier{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			hijacker
-			pusher
-			readerFrom
-			closeNotifier
-			stringWriter
-		}{p, hijacker{p}, pusher{p}, readerFrom{p}, closeNotifier{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			hijacker
-			pusher
-			readerFrom
-			closeNotifier
-			stringWriter
-		}{p, flusher{p}, hijacker{p}, pusher{p}, readerFrom{p}, closeNotifier{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			errorFlusher
-			hijacker
-			pusher
-			readerFrom
-			closeNotifier
-			stringWriter
-		}{p, errorFlusher{p}, hijacker{p}, pusher{p}, readerFrom{p}, closeNotifier{p}, stringWriter{p}}
-	},
-	func(p *plain) http.ResponseWriter {
-		return struct {
-			*plain
-			flusher
-			errorFlusher
-			hijacker
-			pusher
-			readerFrom
-			closeNotifier
-			stringWriter
-		}{p, flusher{p}, errorFlusher{p}, hijacker{p}, pusher{p}, readerFrom{p}, closeNotifier{p}, stringWriter{p}}
+		return combo7f{combo7e{combo7c{combo78{combo70{combo60{combo40{combo00{p}}}}}}}}
 	},
 }

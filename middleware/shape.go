@@ -46,6 +46,9 @@ func shapeOf(w http.ResponseWriter) (s shape) {
 	return s
 }
 
+// wrap returns rw with the optional interfaces of s.
+func (s shape) wrap(rw *response) http.ResponseWriter { return wrappers[s](rw) }
+
 // A shapeCache remembers the shapes of the first few types of writer. A server
 // uses one type, two with HTTP/2, and asking anew takes seven assertions.
 type shapeCache [4]atomic.Pointer[typeShape]

@@ -59,27 +59,30 @@ import (
 )
 
 `)
-	b.WriteString("type writer00 struct{ *response }\n\n")
+	b.WriteString("type (\nwriter00 struct{ *response }\n")
 	for i := 1; i < n; i++ {
-		top := bits.Len(uint(i)) - 1
-		fmt.Fprintf(&b, "type writer%02x struct{ writer%02x }\n", i, i&^(1<<top))
-		fmt.Fprintf(&b, "func (w writer%02x) %s\n\n", i, methods[top])
+		fmt.Fprintf(&b, "writer%02x struct{ writer%02x }\n", i, i&^(1<<top(i)))
 	}
-	b.WriteString("// wrap returns rw with the optional interfaces of s.\n")
-	b.WriteString("func (s shape) wrap(rw *response) http.ResponseWriter {\n")
-	b.WriteString("w00 := writer00{rw}\nswitch s {\n")
+	b.WriteString(")\n\n")
 	for i := 1; i < n; i++ {
-		fmt.Fprintf(&b, "case 0x%02x:\nreturn writer%02x{%s}\n", i, i, literal(i))
+		fmt.Fprintf(&b, "func (w writer%02x) %s\n", i, methods[top(i)])
 	}
-	b.WriteString("}\nreturn w00\n}\n")
+	b.WriteString("\n// wrappers make the writers, by shape.\n")
+	fmt.Fprintf(&b, "var wrappers = [%d]func(*response) http.ResponseWriter{\n", n)
+	for i := range n {
+		fmt.Fprintf(&b, "func(rw *response) http.ResponseWriter { return %s },\n", literal("writer", i, "rw"))
+	}
+	b.WriteString("}\n")
 	return format.Source(b.Bytes())
 }
 
-// literal is the value that the type of combination i embeds.
-func literal(i int) string {
-	rest := i &^ (1 << (bits.Len(uint(i)) - 1))
-	if rest == 0 {
-		return "w00"
+// top is the number of i's highest bit.
+func top(i int) int { return bits.Len(uint(i)) - 1 }
+
+// literal is a value of the type of combination i, around inner.
+func literal(name string, i int, inner string) string {
+	if i != 0 {
+		inner = literal(name, i&^(1<<top(i)), inner)
 	}
-	return fmt.Sprintf("writer%02x{%s}", rest, literal(rest))
+	return fmt.Sprintf("%s%02x{%s}", name, i, inner)
 }
