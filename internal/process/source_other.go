@@ -6,7 +6,6 @@ import (
 	"errors"
 	"os"
 	"runtime"
-	"strings"
 	"time"
 
 	"github.com/shirou/gopsutil/v4/process"
@@ -15,6 +14,7 @@ import (
 // system asks gopsutil.
 type system struct {
 	process *process.Process
+	unread  error // what gopsutil says of what it cannot read here
 	started time.Time
 }
 
@@ -24,6 +24,9 @@ func newSource() (source, error) {
 		return nil, err
 	}
 	s := &system{process: p}
+	// The value is in a package of its own. Nice values of I/O, which gopsutil
+	// reads on no system, give it away.
+	_, s.unread = p.IOnice()
 	if ms, err := p.CreateTime(); err == nil {
 		s.started = time.UnixMilli(ms)
 	}
@@ -37,7 +40,7 @@ func (s *system) usage() (usage, error) {
 	}
 	times, err := s.process.Times()
 	if err != nil {
-		return usage{}, absence(err)
+		return usage{}, absence(s.unread, err)
 	}
 	u = usage{user: times.User, system: times.System, minor: -1, major: -1, faults: -1, voluntary: -1, involuntary: -1}
 	if faults, err := s.process.PageFaults(); err == nil {
@@ -49,19 +52,19 @@ func (s *system) usage() (usage, error) {
 func (s *system) memory() (resident, virtual int64, err error) {
 	m, err := s.process.MemoryInfo()
 	if err != nil {
-		return 0, 0, absence(err)
+		return 0, 0, absence(s.unread, err)
 	}
 	return int64(m.RSS), int64(m.VMS), nil
 }
 
 func (s *system) threads() (int64, error) {
 	n, err := s.process.NumThreads()
-	return int64(n), absence(err)
+	return int64(n), absence(s.unread, err)
 }
 
 func (s *system) descriptors() (int64, error) {
 	n, err := s.process.NumFDs()
-	return int64(n), absence(err)
+	return int64(n), absence(s.unread, err)
 }
 
 func (*system) descriptorLimit() (int64, error) { return rlimit() }
@@ -74,12 +77,3 @@ func (s *system) uptime() (time.Duration, error) {
 }
 
 func (*system) cpus() (float64, error) { return float64(runtime.NumCPU()), nil }
-
-// absence returns errAbsent for the error of an internal package of gopsutil
-// that means it.
-func absence(err error) error {
-	if err != nil && strings.Contains(err.Error(), "not implemented") {
-		return errAbsent
-	}
-	return err
-}
