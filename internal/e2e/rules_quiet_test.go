@@ -2,8 +2,6 @@ package e2e_test
 
 import (
 	"testing"
-
-	"github.com/otelperf/otelperf-go/internal/e2e/lab"
 )
 
 // TestRulesThatStayQuiet: what is no reason to alert: too few measurements, calls
@@ -12,8 +10,7 @@ import (
 // kind of rule fires later, when it has a reason.
 func TestRulesThatStayQuiet(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	config := lab.Write(t, dir, "quiet.toml", `
+	const config = `
 [monitoring]
 interval_seconds = 60
 [[baseline]]
@@ -88,17 +85,12 @@ statistic = "rate"
 direction = "lower"
 relative = 10
 for = "2m"
-`)
-	lab.Write(t, dir, "rules.yml", generate(t, "rules", "--query-offset", "-1s", config))
+`
 	// Until minute 30 nothing is amiss. Then half of the server's requests fail,
 	// exports are slow, reports are slow but few, goroutines appear and
 	// allocations cease. An export was slow in minute 5 already, when there was no
 	// past to tell.
-	lab.Write(t, dir, "test.yml", `
-rule_files: [rules.yml]
-evaluation_interval: 1m
-tests:
-  - interval: 1m
+	testRules(t, config, `
     input_series:
       - series: 'http_client_request_duration_seconds_count{job="j",instance="i",error_type="500"}'
         values: '0+1x100'
@@ -157,8 +149,5 @@ tests:
           - {labels: '{alertname="fewer", alertstate="firing"}', value: 1}
           - {labels: '{alertname="between", alertstate="firing"}', value: 1}
           - {labels: '{alertname="patient", alertstate="firing"}', value: 1}
-`)
-	if out, err := promtool(t, dir, "test", "rules", "test.yml"); err != nil {
-		t.Errorf("%v\n%s", err, out)
-	}
+`, "--query-offset", "-1s")
 }

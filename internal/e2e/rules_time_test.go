@@ -7,12 +7,28 @@ import (
 	"github.com/otelperf/otelperf-go/internal/e2e/lab"
 )
 
+// testRules has promtool check the rules of a configuration, and try them: tests
+// are its input series, a minute apart, and what is expected of them.
+func testRules(t *testing.T, config, tests string, options ...string) {
+	t.Helper()
+	dir := t.TempDir()
+	arguments := append([]string{"rules"}, options...)
+	arguments = append(arguments, lab.Write(t, dir, "otelperf.toml", config))
+	lab.Write(t, dir, "rules.yml", generate(t, arguments...))
+	lab.Write(t, dir, "test.yml", "rule_files: [rules.yml]\nevaluation_interval: 1m\ntests:\n  - interval: 1m"+tests)
+	if out, err := promtool(t, dir, "check", "rules", "--lint=all", "--lint-fatal", "rules.yml"); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if out, err := promtool(t, dir, "test", "rules", "test.yml"); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
 // TestSpecialRules: what a burn rate and a baseline relative to its own past
 // make of some hours of traffic.
 func TestSpecialRules(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	config := lab.Write(t, dir, "special.toml", `
+	const config = `
 [monitoring]
 interval_seconds = 60
 [[baseline]]
@@ -41,14 +57,9 @@ statistic = "value"
 relative = 30
 warm_up = 10
 threshold_percent = 150
-`)
-	lab.Write(t, dir, "rules.yml", generate(t, "rules", config))
+`
 	// Two hours well, half an hour badly, two hours well.
-	lab.Write(t, dir, "test.yml", `
-rule_files: [rules.yml]
-evaluation_interval: 1m
-tests:
-  - interval: 1m
+	testRules(t, config, `
     input_series:
       - series: 'http_server_request_duration_seconds_count{job="j",instance="i"}'
         values: '0+100x120 12070+70x30 14200+100x120'
@@ -87,20 +98,13 @@ tests:
       - expr: count by (alertname) (ALERTS{alertstate="firing"})
         eval_time: 210m
 `)
-	if out, err := promtool(t, dir, "check", "rules", "--lint=all", "--lint-fatal", "rules.yml"); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	if out, err := promtool(t, dir, "test", "rules", "test.yml"); err != nil {
-		t.Errorf("%v\n%s", err, out)
-	}
 }
 
 // TestRulesOfHangsAndSilence: calls that hang fire, too few calls change
 // nothing, and silence decides after three intervals as no_data says.
 func TestRulesOfHangsAndSilence(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	config := lab.Write(t, dir, "hang.toml", `
+	const config = `
 [monitoring]
 interval_seconds = 60
 [baseline_targets]
@@ -120,16 +124,11 @@ statistic = "value"
 target = 1024
 unit = "MiB"
 no_data = "alert"
-`)
-	lab.Write(t, dir, "rules.yml", generate(t, "rules", config))
+`
 	// search: an hour well, with two calls in flight at all times; for 10 minutes
 	// three calls hang; well; 10 minutes slow;
 	// then so few calls that they say nothing; then none at all.
-	lab.Write(t, dir, "test.yml", `
-rule_files: [rules.yml]
-evaluation_interval: 1m
-tests:
-  - interval: 1m
+	testRules(t, config, `
     input_series:
       - series: 'otelperf_operation_active{job="j",instance="i",otelperf_operation_name="search"}'
         values: '2+0x60 3+0x10 2+0x20 0+0x120'
@@ -172,26 +171,17 @@ tests:
         eval_time: 50m
         exp_samples: [{labels: '{alertname="heard", otelperf_reason="no_data"}', value: 1}]
 `)
-	if out, err := promtool(t, dir, "test", "rules", "test.yml"); err != nil {
-		t.Errorf("%v\n%s", err, out)
-	}
 }
 
 // TestRulesOfHangsInNativeHistograms: calls in flight are a hang only if none
 // completes, by a native histogram's count too.
 func TestRulesOfHangsInNativeHistograms(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	config := lab.Write(t, dir, "hang.toml", "[monitoring]\ninterval_seconds = 60\n[baseline_targets]\nsearch_ms = 100\n")
-	lab.Write(t, dir, "rules.yml", generate(t, "rules", "--native-histograms", "--query-offset", "-1s", config))
+	const config = "[monitoring]\ninterval_seconds = 60\n[baseline_targets]\nsearch_ms = 100\n"
 	fast := func(n int) string {
 		return fmt.Sprintf("{{schema:3 count:%d sum:%d offset:-35 buckets:[%d]}}", n, n/20, n)
 	}
-	lab.Write(t, dir, "test.yml", fmt.Sprintf(`
-rule_files: [rules.yml]
-evaluation_interval: 1m
-tests:
-  - interval: 1m
+	testRules(t, config, fmt.Sprintf(`
     input_series:
       - series: 'otelperf_operation_active{job="j",instance="i",otelperf_operation_name="search"}'
         values: '2+0x100 0+0x19 3+0x20'
@@ -209,10 +199,7 @@ tests:
       - expr: count by (alertname, alertstate) (ALERTS{alertname="search_ms"})
         eval_time: 122m
         exp_samples: [{labels: '{alertname="search_ms", alertstate="firing"}', value: 1}]
-`, fast(0), fast(100), fast(6000), fast(6100), fast(100), fast(9100)))
-	if out, err := promtool(t, dir, "test", "rules", "test.yml"); err != nil {
-		t.Errorf("%v\n%s", err, out)
-	}
+`, fast(0), fast(100), fast(6000), fast(6100), fast(100), fast(9100)), "--native-histograms", "--query-offset", "-1s")
 }
 
 // TestRulesOfLevelsThatAreNotFixed: what levels do is done by burn rates and by
@@ -220,8 +207,7 @@ tests:
 // level, calls that hang breach, and silence decides as no_data says.
 func TestRulesOfLevelsThatAreNotFixed(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	config := lab.Write(t, dir, "levels.toml", `
+	const config = `
 [monitoring]
 interval_seconds = 60
 [[baseline]]
@@ -259,18 +245,13 @@ metric = "otelperf.operation.duration"
 match = { "otelperf.operation.name" = "export" }
 statistic = "mean"
 relative = 10
-`)
-	lab.Write(t, dir, "rules.yml", generate(t, "rules", "--query-offset", "-1s", config))
+`
 	// Requests: half an hour well, half of them fail for 15 minutes, which burns
 	// at 5, then three of ten, which burns at 3; 20 minutes well; half again, and
 	// nothing from minute 95 on. Searches: three hang from minute 40 to 50. Indexing
 	// is slow from minute 40 on, and then over. An export takes two minutes as a
 	// rule: calls in flight for an interval are nothing that hangs.
-	lab.Write(t, dir, "test.yml", `
-rule_files: [rules.yml]
-evaluation_interval: 1m
-tests:
-  - interval: 1m
+	testRules(t, config, `
     input_series:
       - series: 'http_server_request_duration_seconds_count{job="j",instance="i"}'
         values: '0+100x30 3050+50x14 3770+70x14 4850+100x19 6700+50x14 7400+0x60'
@@ -337,11 +318,5 @@ tests:
         exp_alerts:
           - exp_labels: {job: j, instance: i, otelperf_baseline_name: strict, otelperf_baseline_metric: http.server.request.duration, otelperf_baseline_statistic: error_ratio}
             exp_annotations: {objective: "0.9", summary: "strict = 5.000 times the burn rate that an objective of 0.9 allows job=j instance=i"}
-`)
-	if out, err := promtool(t, dir, "check", "rules", "--lint=all", "--lint-fatal", "rules.yml"); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	if out, err := promtool(t, dir, "test", "rules", "test.yml"); err != nil {
-		t.Errorf("%v\n%s", err, out)
-	}
+`, "--query-offset", "-1s")
 }
