@@ -123,7 +123,7 @@ func writeSummary(w io.Writer, m measurement, elapsed time.Duration) error {
 		count := float64(r.point.Count)
 		table = append(table, []string{
 			r.name, strconv.FormatUint(r.point.Count, 10), strconv.FormatFloat(count/elapsed.Seconds(), 'f', 1, 64),
-			seconds(r.point.Sum / count), seconds(views.Quantile(r.point, 0.5)), seconds(views.Quantile(r.point, 0.95)), seconds(views.Quantile(r.point, 0.99)),
+			seconds(r.point.Sum / count), quantile(r.point, 0.5), quantile(r.point, 0.95), quantile(r.point, 0.99),
 			baseline, state,
 		})
 	}
@@ -171,6 +171,23 @@ func format(table [][]string) string {
 		}
 	}
 	return b.String()
+}
+
+// quantile writes the q-quantile. In the lowest bucket, which the conventions' for
+// HTTP let end at 5 ms, little is known but its end and the maximum.
+func quantile(p metricdata.HistogramDataPoint[float64], q float64) string {
+	v := views.Quantile(p, q)
+	if math.IsNaN(v) || float64(p.BucketCounts[0]) < q*float64(p.Count) {
+		return seconds(v)
+	}
+	end := p.Bounds[0]
+	if largest, ok := p.Max.Value(); ok {
+		end = min(end, largest)
+	}
+	if least, ok := p.Min.Value(); ok && least == end {
+		return seconds(end)
+	}
+	return "≤" + seconds(end)
 }
 
 // seconds writes a duration with three digits: 812µs, 1.23ms, 15.1s.

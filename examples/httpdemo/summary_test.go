@@ -37,7 +37,9 @@ func TestSummary(t *testing.T) {
 				point(10, 1, 0.01, 0.12, []uint64{5, 0, 5, 0}, search, attribute.String("error.type", "panic")),
 				point(1, 0.00123456, 0.00123456, 0.00123456, []uint64{1, 0, 0, 0}, attribute.String("otelperf.operation.name", "allocation"))),
 			histogram(requestDuration,
-				point(4, 2, 0.5, 0.5, []uint64{0, 0, 0, 4}, attribute.String("http.request.method", "GET"), attribute.String("http.route", "/search"))),
+				point(4, 2, 0.5, 0.5, []uint64{0, 0, 0, 4}, attribute.String("http.request.method", "GET"), attribute.String("http.route", "/search")),
+				point(4, 0.05, 0.001, 0.04, []uint64{4, 0, 0, 0}, attribute.String("http.request.method", "GET"), attribute.String("http.route", "/fast")),
+				point(4, 0.13, 0.001, 0.09, []uint64{3, 1, 0, 0}, attribute.String("http.request.method", "GET"), attribute.String("http.route", "/mixed"))),
 		}}}},
 		baselines: []views.Status{
 			{Name: "search_ms", Metric: operationDuration, Statistic: views.P95, State: views.Firing, Value: 145, Target: 100, Threshold: 120, Unit: "ms"},
@@ -56,6 +58,8 @@ func TestSummary(t *testing.T) {
 operation    count  per second    mean     p50     p95     p99    baseline  state
 search         100        10.0   100ms   100ms   190ms   198ms  p95 100 ms  firing
 allocation       1         0.1  1.23ms  1.23ms  1.23ms  1.23ms   p95 50 ms  no_data
+GET /fast        4         0.4  12.5ms   ≤40ms   ≤40ms   ≤40ms           -  -
+GET /mixed       4         0.4  32.5ms   ≤50ms    90ms    90ms           -  -
 GET /search      4         0.4   500ms   500ms   500ms   500ms  p95 200 ms  ok
 
 baseline, last judged          value  target  alert over  state
