@@ -162,3 +162,63 @@ func TestBoundClient(t *testing.T) {
 		t.Errorf("recorded %v", b.recorded)
 	}
 }
+
+// refusing has histograms whose Bind gives nothing, or with durations only those
+// of sizes.
+type refusing struct {
+	metric.MeterProvider
+	durations bool
+}
+
+func (p refusing) Meter(name string, opts ...metric.MeterOption) metric.Meter {
+	return refusingMeter{p.MeterProvider.Meter(name, opts...), p.durations}
+}
+
+type refusingMeter struct {
+	metric.Meter
+	durations bool
+}
+
+func (m refusingMeter) Float64Histogram(name string, opts ...metric.Float64HistogramOption) (metric.Float64Histogram, error) {
+	h, err := m.Meter.Float64Histogram(name, opts...)
+	if m.durations {
+		return floatBinder{h, newBinding(false), name}, err
+	}
+	return refusingFloats{h}, err
+}
+
+func (m refusingMeter) Int64Histogram(name string, opts ...metric.Int64HistogramOption) (metric.Int64Histogram, error) {
+	h, err := m.Meter.Int64Histogram(name, opts...)
+	return refusingInts{h}, err
+}
+
+type refusingFloats struct{ metric.Float64Histogram }
+
+func (refusingFloats) Bind(...attribute.KeyValue) metric.Float64Histogram { return nil }
+
+type refusingInts struct{ metric.Int64Histogram }
+
+func (refusingInts) Bind(...attribute.KeyValue) metric.Int64Histogram { return nil }
+
+// TestBindThatGivesNothing: then attributes go with each recording, as where
+// nothing can be bound.
+func TestBindThatGivesNothing(t *testing.T) {
+	for _, durations := range []bool{false, true} {
+		m := newMeter(t)
+		mw, err := middleware.New(middleware.WithMeterProvider(refusing{m.provider, durations}), middleware.WithBodySizes())
+		if err != nil {
+			t.Fatal(err)
+		}
+		serve(mw.Handler(http.HandlerFunc(nothing)), "GET", "/")
+		names := []string{"http.server.request.body.size", "http.server.response.body.size"}
+		if !durations {
+			names = append(names, "http.server.request.duration")
+		}
+		for _, name := range names {
+			s := m.samples(name)
+			if len(s) != 1 || s[0].n != 1 || !strings.Contains(s[0].attrs, "http.response.status_code=200") {
+				t.Errorf("%s: %v", name, s)
+			}
+		}
+	}
+}

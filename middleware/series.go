@@ -38,18 +38,17 @@ type (
 
 // newSeries makes the series of attrs. The sizes may be nil.
 func newSeries(duration metric.Float64Histogram, request, response metric.Int64Histogram, attrs []attribute.KeyValue) *series {
-	s := &series{duration: duration, requestSize: request, responseSize: response}
 	set := attribute.NewSet(attrs...)
-	b, ok := duration.(float64Binder)
-	if !ok {
-		s.opts = []metric.RecordOption{metric.WithAttributeSet(set)}
-		return s
-	}
 	kvs := set.ToSlice()
-	s.duration = b.Bind(kvs...)
-	s.requestSize = bindSize(request, set, kvs)
-	s.responseSize = bindSize(response, set, kvs)
-	return s
+	if b, ok := duration.(float64Binder); ok {
+		if bound := b.Bind(kvs...); bound != nil {
+			return &series{duration: bound, requestSize: bindSize(request, set, kvs), responseSize: bindSize(response, set, kvs)}
+		}
+	}
+	return &series{
+		duration: duration, requestSize: request, responseSize: response,
+		opts: []metric.RecordOption{metric.WithAttributeSet(set)},
+	}
 }
 
 // bindSize binds h to kvs. A histogram of sizes that cannot bind beside a
@@ -59,7 +58,9 @@ func bindSize(h metric.Int64Histogram, set attribute.Set, kvs []attribute.KeyVal
 		return nil
 	}
 	if b, ok := h.(int64Binder); ok {
-		return b.Bind(kvs...)
+		if bound := b.Bind(kvs...); bound != nil {
+			return bound
+		}
 	}
 	return optionBound{Int64Histogram: h, opts: []metric.RecordOption{metric.WithAttributeSet(set)}}
 }
