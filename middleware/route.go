@@ -25,7 +25,8 @@ import (
 // Route finds the middleware through the Unwrap methods of the ResponseWriters
 // in between or, where one has none, through the request's context if
 // [WithContextAttributes] was given. It allocates nothing, and does nothing
-// where there is no middleware.
+// where there is no middleware. As the ResponseWriter, it is the handler's: a
+// goroutine that outlives the handler must not call it.
 func Route(next http.Handler) http.Handler { return routeHook{next} }
 
 type routeHook struct{ next http.Handler }

@@ -34,7 +34,9 @@
 //
 // What Prometheus cannot know is the extremes inside a bucket: where the
 // process limits a quantile by the largest value it saw, a rule does not, and
-// max is the upper bound of the highest bucket that grew. The first sample of a
+// max is the upper bound of the highest bucket that grew. Of a native histogram it
+// counts what is slower than a burn rate's target by interpolating in the bucket
+// that holds the target. The first sample of a
 // new series counts nothing for Prometheus, as it cannot know that the series
 // began at zero.
 //
