@@ -157,7 +157,7 @@ func load(c *cli.Command) (*config.Config, error) {
 		if err != nil {
 			return nil, fmt.Errorf("otelperf: standard input: %w", err)
 		}
-		sources = append(sources, config.Source{Name: "standard input", Data: append([]byte{}, text...)})
+		sources = append(sources, config.Source{Name: "standard input", Data: text})
 	}
 	loaded, err := config.LoadSources(sources...)
 	if err != nil {
