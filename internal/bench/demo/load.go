@@ -110,9 +110,24 @@ func getJSON(ctx context.Context, address string, answer any) error {
 
 // A Result is what the generator saw.
 type Result struct {
-	Requests   int
-	Throughput float64         // requests a second
-	Latencies  []time.Duration // of each request, rising
+	Requests  int
+	Length    time.Duration   // from the first request's beginning to the last answer
+	Latencies []time.Duration // of each request, rising
+}
+
+// Add joins two results.
+func (r Result) Add(o Result) Result {
+	all := slices.Concat(r.Latencies, o.Latencies)
+	slices.Sort(all)
+	return Result{Requests: r.Requests + o.Requests, Length: r.Length + o.Length, Latencies: all}
+}
+
+// Throughput is in requests a second.
+func (r Result) Throughput() float64 {
+	if r.Length <= 0 {
+		return 0
+	}
+	return float64(r.Requests) / r.Length.Seconds()
 }
 
 // P returns a quantile of the latencies.
@@ -123,31 +138,44 @@ func (r Result) P(q float64) time.Duration {
 	return r.Latencies[min(len(r.Latencies)-1, int(q*float64(len(r.Latencies))))]
 }
 
-// Drive sends the load with so many clients, each of which sends its next
-// request when it has the answer to the last, for as long as length says or
-// until ctx is done. An answer other than the expected is an error.
-func (l Load) Drive(ctx context.Context, base string, clients int, length time.Duration) (Result, error) {
-	n := uint64(clients)
-	a := vegeta.NewAttacker(vegeta.Workers(n), vegeta.MaxWorkers(n), vegeta.Connections(clients),
-		vegeta.MaxBody(0), vegeta.KeepAlive(!l.alone))
-	targets := slices.Clone(l.targets)
-	for i := range targets {
-		targets[i].URL = base + targets[i].URL
+// Clients send a load to one service. Their connections stay open between drives.
+type Clients struct {
+	load    Load
+	base    string
+	n       uint64
+	client  *http.Client
+	targets []vegeta.Target
+}
+
+// Clients returns so many of them for the service at base. Nothing is sent yet.
+func (l Load) Clients(base string, n int) *Clients {
+	c := &Clients{load: l, base: base, n: uint64(n), targets: slices.Clone(l.targets)}
+	c.client = &http.Client{Timeout: vegeta.DefaultTimeout, Transport: &http.Transport{MaxIdleConnsPerHost: n, DisableKeepAlives: l.alone}}
+	for i := range c.targets {
+		c.targets[i].URL = base + c.targets[i].URL
 	}
-	defer context.AfterFunc(ctx, func() { a.Stop() })()
+	return c
+}
+
+// Drive sends the load, each client its next request when it has the answer to
+// the last, for as long as length says or until ctx is done. An answer other than
+// the expected is an error.
+func (c *Clients) Drive(ctx context.Context, length time.Duration) (Result, error) {
+	// An attacker attacks once.
+	attack := vegeta.NewAttacker(vegeta.Workers(c.n), vegeta.MaxWorkers(c.n), vegeta.Client(c.client), vegeta.MaxBody(0))
+	defer context.AfterFunc(ctx, func() { attack.Stop() })()
 	var out Result
 	var failed error
 	var first, last time.Time
 	// A rate of zero is no rate: as fast as the clients get answers.
-	for r := range a.Attack(vegeta.NewStaticTargeter(targets...), vegeta.Rate{}, length, l.Name) {
+	for r := range attack.Attack(vegeta.NewStaticTargeter(c.targets...), vegeta.Rate{}, length, c.load.Name) {
 		want := uint16(http.StatusOK)
-		if c, ok := l.codes[r.URL[len(base):]]; ok {
-			want = c
+		if code, ok := c.load.codes[r.URL[len(c.base):]]; ok {
+			want = code
 		}
 		if r.Code != want && failed == nil {
 			failed = fmt.Errorf("demo: %s %s: %d %s, want %d", r.Method, r.URL, r.Code, r.Error, want)
 		}
-		out.Requests++
 		out.Latencies = append(out.Latencies, r.Latency)
 		if end := r.Timestamp.Add(r.Latency); end.After(last) {
 			last = end
@@ -157,14 +185,15 @@ func (l Load) Drive(ctx context.Context, base string, clients int, length time.D
 		}
 	}
 	slices.Sort(out.Latencies)
-	if spent := last.Sub(first); spent > 0 {
-		out.Throughput = float64(out.Requests) / spent.Seconds()
-	}
+	out.Requests, out.Length = len(out.Latencies), last.Sub(first)
 	if failed == nil && out.Requests == 0 {
-		failed = fmt.Errorf("demo: no request was sent to %s", base)
+		failed = fmt.Errorf("demo: no request was sent to %s", c.base)
 	}
 	return out, failed
 }
+
+// Close closes the connections.
+func (c *Clients) Close() { c.client.CloseIdleConnections() }
 
 // HangUp asks for documents and leaves before the answer, until ctx is done.
 // It returns how often.

@@ -21,9 +21,9 @@ type parts struct {
 	loop, clock, active, record, exponential, recordOnly, whole float64
 
 	// The whole, with one goroutine for each core at the same operation, in
-	// time of one core; the same of the clock, which nobody shares, and of one
-	// atomic number in place of the active count.
-	crowd, crowdClock, crowdAtomic, aloneAtomic float64
+	// time of one core; the same with an operation for each, which share nothing,
+	// and of one atomic number in place of the active count.
+	crowd, apart, crowdAtomic, aloneAtomic float64
 }
 
 const calls = 20000
@@ -85,14 +85,17 @@ func measureParts(rounds int) (p parts, err error) {
 	if err != nil {
 		return p, err
 	}
-	op, err := rec.Operation("search")
-	if err != nil {
-		return p, err
+	ops := make([]*otelperf.Operation, 1+runtime.GOMAXPROCS(0)) // the first for all, the others for one each
+	for i := range ops {
+		if ops[i], err = rec.Operation("search", attribute.Int("of", i)); err != nil {
+			return p, err
+		}
 	}
+	op := ops[0]
 	var count stripe.Count
 	count.Init()
 	var number paddedNumber
-	one := func() { _ = op.Do(ctx, nothing) }
+	do := func(op *otelperf.Operation) func() { return func() { _ = op.Do(ctx, nothing) } }
 	clock := func() {
 		start := time.Since(epoch)
 		runtime.KeepAlive(time.Since(epoch) - start)
@@ -104,6 +107,7 @@ func measureParts(rounds int) (p parts, err error) {
 			}
 		}
 	}
+	same := func(f func()) func(int) func() { return func(int) func() { return times(f) } }
 	cores := float64(runtime.GOMAXPROCS(0))
 	tasks := []struct {
 		result *float64
@@ -116,11 +120,11 @@ func measureParts(rounds int) (p parts, err error) {
 		{&p.record, calls, times(func() { explicit.Record(ctx, 0.0003) })},
 		{&p.exponential, calls, times(func() { exponential.Record(ctx, 0.0003) })},
 		{&p.recordOnly, calls, times(func() { op.Record(ctx, 300*time.Microsecond, nil) })},
-		{&p.whole, calls, times(one)},
-		{&p.crowd, calls * cores, crowd(times(one))},
-		{&p.crowdClock, calls * cores, crowd(times(clock))},
+		{&p.whole, calls, times(do(op))},
+		{&p.crowd, calls * cores, crowd(same(do(op)))},
+		{&p.apart, calls * cores, crowd(func(core int) func() { return times(do(ops[1+core])) })},
 		{&p.aloneAtomic, calls, times(number.both)},
-		{&p.crowdAtomic, calls * cores, crowd(times(number.both))},
+		{&p.crowdAtomic, calls * cores, crowd(same(number.both))},
 	}
 	for round := range rounds {
 		if err := collect(); err != nil { // as a service does, now and then
@@ -136,11 +140,15 @@ func measureParts(rounds int) (p parts, err error) {
 	return p, nil
 }
 
-// crowd runs f on every core at once.
-func crowd(f func()) func() {
+// crowd runs what of returns for each core on all of them at once.
+func crowd(of func(core int) func()) func() {
+	fs := make([]func(), runtime.GOMAXPROCS(0))
+	for i := range fs {
+		fs[i] = of(i)
+	}
 	return func() {
 		var wg sync.WaitGroup
-		for range runtime.GOMAXPROCS(0) {
+		for _, f := range fs {
 			wg.Go(f)
 		}
 		wg.Wait()

@@ -54,10 +54,12 @@ func (r report) serviceText(p printer) {
 	}
 	s := r.service
 	p("`make bench-service` on %s: %s; %s. The demo of examples/httpdemo, driven by vegeta, %d clients that each", s.When.Format("2 January 2006"), s.Machine, s.Placing, s.Clients)
-	p("send a request when they have the last one's answer, in turns of %v. `bare` is a build with nothing of otelperf", s.Length)
-	p("or OpenTelemetry. CPU time is the service's own, by its process' clock, for each request. Ratios are to a turn of")
-	p("the bare service just before or after: the median, and in parentheses where it lies with 95 %% confidence.")
-	p("Measured ones collect, judge and export each second, sixty times as often as the default.")
+	p("send a request when they have the last one's answer. `bare` is a build with nothing of otelperf or OpenTelemetry.")
+	p("Each of %d times, each service was started anew beside a bare one, and the two took turns of %v, stopped while it", s.Pairs, s.Slice)
+	p("was not theirs, until each had had %v of each load. CPU time is the service's own, by its process' clock, for", s.Length)
+	p("each request. Ratios are to the bare service beside it: the median, and in parentheses where it lies with 95 %%")
+	p("confidence. Measured ones collect, judge and export each second, which is sixty times as often as the default, and as")
+	p("half of the seconds are not theirs, twice in each of their own.")
 	p("")
 	for _, l := range s.Loads {
 		bare := l.Contenders[0]

@@ -22,7 +22,9 @@ type Service struct {
 	Machine string
 	Placing string // who runs on which CPU
 	Clients int
-	Length  time.Duration // of a turn
+	Pairs   int           // of processes, for each contender
+	Length  time.Duration // that each was driven, with each load
+	Slice   time.Duration // of a turn
 	Loads   []Load
 }
 
@@ -36,7 +38,7 @@ type Load struct {
 type Contender struct {
 	Name, About string
 	Rounds      []Round
-	Bare        []Round // the bare one's, just before or after
+	Bare        []Round // the bare one's, taking turns with it
 }
 
 // A Round is one turn.
@@ -50,12 +52,12 @@ type Round struct {
 }
 
 // NewService returns one without numbers.
-func NewService(placing string, clients int, length time.Duration) Service {
-	return Service{When: time.Now().UTC().Truncate(time.Second), Machine: Machine(), Placing: placing, Clients: clients, Length: length}
+func NewService(placing string, clients, pairs int, length, slice time.Duration) Service {
+	return Service{
+		When: time.Now().UTC().Truncate(time.Second), Machine: Machine(), Placing: placing,
+		Clients: clients, Pairs: pairs, Length: length, Slice: slice,
+	}
 }
-
-// NewLoad returns one without numbers.
-func NewLoad(name string) Load { return Load{Name: name} }
 
 // A Ratio is the median of ratios, and where it lies with 95 % confidence.
 type Ratio struct{ Median, Low, High float64 }
@@ -71,8 +73,8 @@ func P99(r Round) float64 { return float64(r.P99) }
 // CPU is the round's CPU time for each request.
 func CPU(r Round) float64 { return r.CPU }
 
-// Against compares a contender's rounds with the bare one's beside them. What else
-// runs on a machine changes from minute to minute.
+// Against compares a contender's rounds with the bare one's between them. What
+// else runs on a machine changes from second to second.
 func (c Contender) Against(of func(Round) float64) Ratio {
 	var ratios []float64
 	for i := range min(len(c.Rounds), len(c.Bare)) {

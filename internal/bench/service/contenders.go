@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"regexp"
 	"sync"
 
@@ -60,16 +59,16 @@ type running struct {
 	watched  error
 }
 
-func (c contender) start(ctx context.Context, measured, bare, corpus, dir, sink string) (*running, error) {
-	o := demo.Options{Dir: filepath.Join(dir, c.name), Corpus: corpus, Config: c.config}
+func (b bench) start(ctx context.Context, c contender, dir string) (*running, error) {
+	o := demo.Options{Dir: dir, Corpus: b.corpus, Config: c.config}
 	if err := os.Mkdir(o.Dir, 0o755); err != nil {
 		return nil, fmt.Errorf("service: %w", err)
 	}
-	binary := measured
+	binary := b.measured
 	if c.bare {
-		binary, o.Config = bare, ""
+		binary = b.bare
 	} else {
-		o.Env = []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + sink}
+		o.Env = []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + b.sink}
 	}
 	p, err := demo.Start(ctx, binary, o)
 	if err != nil {

@@ -3,11 +3,11 @@
 //
 //	go run -C internal/bench ./service
 //
-// All of them run as processes of their own. They take turns in short rounds,
-// stopped while it is not theirs, so that whatever else the machine does meets
-// all alike; each turn is compared with one of the bare service's just before or
-// after it, and a second bare service says what the noise is. It prints one line
-// for each contender and load:
+// All of them run as processes of their own. In each round, each contender is
+// started anew and so is a bare service beside it; the two take turns of a tenth
+// of a second, stopped while it is not theirs, so that whatever else the machine
+// does meets both alike. A second bare service among the contenders says what
+// noise is left. It prints one line for each contender and load:
 //
 //	compare service-<contender>-<load> ours_ns=<n> peer=bare peer_ns=<n> ratio=<r> throughput=<r> (<low> to <high>) p99=<r> (<low> to <high>)
 //
@@ -34,8 +34,9 @@ import (
 func main() {
 	var c config
 	flag.IntVar(&c.rounds, "rounds", 11, "how many rounds")
-	flag.DurationVar(&c.length, "time", 1500*time.Millisecond, "how long each contender is driven in each turn")
-	flag.DurationVar(&c.warm, "warm", 300*time.Millisecond, "how long before that, without being measured")
+	flag.DurationVar(&c.length, "time", 2*time.Second, "how long each is driven in a round, with each load")
+	flag.DurationVar(&c.slice, "slice", 100*time.Millisecond, "how long a turn is")
+	flag.DurationVar(&c.warm, "warm", 300*time.Millisecond, "how long before the first turn, without being measured")
 	flag.IntVar(&c.clients, "clients", 4, "how many clients there are at once")
 	flag.StringVar(&c.corpus, "corpus", "", "the folder to index; empty: the documentation of Go")
 	flag.StringVar(&c.source, "demo", filepath.Join("..", "..", "examples", "httpdemo"), "the demo's folder")
@@ -51,10 +52,10 @@ func main() {
 }
 
 type config struct {
-	rounds         int
-	length, warm   time.Duration
-	clients        int
-	corpus, source string
+	rounds              int
+	length, slice, warm time.Duration
+	clients             int
+	corpus, source      string
 }
 
 func run(ctx context.Context, c config, only, out string) error {
@@ -69,7 +70,7 @@ func run(ctx context.Context, c config, only, out string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("# %s; %d clients, %d rounds of %s; %s\n", r.Machine, c.clients, c.rounds, c.length, r.Placing)
+	fmt.Printf("# %s; %d clients, %d rounds of %s in turns of %s; %s\n", r.Machine, c.clients, c.rounds, c.length, c.slice, r.Placing)
 	for _, l := range r.Loads {
 		for _, line := range l.Lines() {
 			fmt.Println(line)

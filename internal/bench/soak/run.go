@@ -98,15 +98,18 @@ func drive(ctx context.Context, c config, p *demo.Process, w *watch, s *result.S
 	wg.Go(func() {
 		defer cancel() // a failure ends the others too
 		var r demo.Result
-		r, errs[0] = mix.Drive(ctx, p.Base, c.clients, c.length)
+		clients := mix.Clients(p.Base, c.clients)
+		defer clients.Close()
+		r, errs[0] = clients.Drive(ctx, c.length)
 		mixed = r.Requests
 	})
 	wg.Go(func() {
 		every := time.NewTicker(5 * time.Second)
 		defer every.Stop()
+		stranger := junk.Clients(p.Base, 1)
 		for over.Err() == nil && errs[1] == nil {
 			var r demo.Result
-			if r, errs[1] = junk.Drive(ctx, p.Base, 1, 100*time.Millisecond); errs[1] != nil {
+			if r, errs[1] = stranger.Drive(ctx, 100*time.Millisecond); errs[1] != nil {
 				cancel()
 			}
 			odd += r.Requests
