@@ -7,15 +7,17 @@ import (
 
 // measuredConfig collects, judges and exports each second, which is sixty times
 // as often as the default. No alert fires: that is a cost of its own.
-const measuredConfig = `
+const measuredConfig = Exporting + `
 monitoring.interval_seconds = 1
 alerting.console_output = false
-export.exporters = ["otlp"]
 baseline_targets.search_ms = 60000
 baseline_targets.allocation_ms = 60000
 baseline_targets.memory_mb = 100000
 baseline_targets.cpu_percent = 100
 `
+
+// Exporting is in every configuration that [Config] returns.
+const Exporting = `export.exporters = ["otlp"]`
 
 // Hot and Profiled are for [Config].
 const (

@@ -87,6 +87,9 @@ func (c Contender) Against(of func(Round) float64) Ratio {
 func (l Load) Lines() (lines []string) {
 	bare := l.Contenders[0].Median(CPU)
 	for _, c := range l.Contenders[1:] {
+		if len(c.Rounds) == 0 {
+			continue // interrupted before its turn
+		}
 		lines = append(lines, fmt.Sprintf("compare service-%s-%s ours_ns=%.0f peer=bare peer_ns=%.0f ratio=%.3f throughput=%v p99=%v",
 			c.Name, l.Name, c.Median(CPU), bare, c.Against(CPU).Median, c.Against(Throughput), c.Against(P99)))
 	}

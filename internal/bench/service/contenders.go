@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"strings"
 	"sync"
 
 	"github.com/otelperf/otelperf-go/internal/bench/demo"
@@ -23,6 +24,9 @@ const (
 	bareName  = "bare"
 	noiseName = "bare-again"
 )
+
+// measures tells whether it exports what it measures.
+func (c contender) measures() bool { return strings.Contains(c.config, demo.Exporting) }
 
 var contenders = []contender{
 	{name: bareName, bare: true, about: "the same service, nothing of otelperf linked in"},

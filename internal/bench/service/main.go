@@ -67,14 +67,16 @@ func run(ctx context.Context, c config, only, out string) error {
 		return err
 	}
 	r, err := measure(ctx, c, pattern)
-	if err != nil {
-		return err
+	if len(r.Loads) > 0 {
+		fmt.Printf("# %s; %d clients, %d rounds of %s in turns of %s; %s\n", r.Machine, c.clients, c.rounds, c.length, c.slice, r.Placing)
 	}
-	fmt.Printf("# %s; %d clients, %d rounds of %s in turns of %s; %s\n", r.Machine, c.clients, c.rounds, c.length, c.slice, r.Placing)
 	for _, l := range r.Loads {
 		for _, line := range l.Lines() {
 			fmt.Println(line)
 		}
+	}
+	if err != nil {
+		return err
 	}
 	return result.Write(out, r)
 }
