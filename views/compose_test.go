@@ -27,6 +27,7 @@ func TestComposeRefuses(t *testing.T) {
 		"says nothing":                                {nil, rules{{Instrument: "a"}}},
 		"a pattern cannot rename":                     {nil, rules{{Instrument: "a*", Rename: "b"}}},
 		`"1b" is no name`:                             {nil, rules{{Instrument: "a", Rename: "1b"}}},
+		`bbb" is no name`:                             {nil, rules{{Instrument: "a", Rename: strings.Repeat("b", 256)}}},
 		"both Bounds and":                             {nil, rules{{Instrument: "a", Bounds: []float64{1}, Exponential: true}}},
 		"finite and rising":                           {nil, rules{{Instrument: "a", Bounds: []float64{1, 1}}}},
 		"but NaN is":                                  {nil, rules{{Instrument: "a", Bounds: []float64{math.NaN()}}}},
@@ -84,6 +85,7 @@ func TestAgreeingRulesAreNoConflict(t *testing.T) {
 		compose(t, nil, pair[0], pair[1])
 		compose(t, nil, pair[1], pair[0])
 	}
+	compose(t, nil, views.Rule{Instrument: "a", Rename: strings.Repeat("b", 255)})
 	compose(t, nil, views.Rule{Instrument: "a", Bounds: levels64()}, views.Rule{Instrument: "b", Exponential: true, MaxScale: 20})
 }
 

@@ -122,7 +122,7 @@ func (e Edit) compile() (compiledEdit, error) {
 		}
 		all[i] = wildcard(p)
 	}
-	if e.rename && !validName.MatchString(e.to) {
+	if e.rename && !validName(e.to) {
 		return compiledEdit{}, fmt.Errorf("%q is no name for a metric", e.to)
 	}
 	return compiledEdit{e, regexp.MustCompile("(?is)^(?:" + strings.Join(all, "|") + ")$")}, nil

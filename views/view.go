@@ -113,8 +113,12 @@ func Compose(baselines []Baseline, rules ...Rule) (sdkmetric.View, error) {
 	return v.stream, nil
 }
 
-// validName is what the OpenTelemetry specification allows as a metric's name.
-var validName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_./-]{0,254}$`)
+// validName tells whether the OpenTelemetry specification allows name as a
+// metric's.
+func validName(name string) bool { return len(name) <= 255 && nameCharacters.MatchString(name) }
+
+// It does not say how many: for that each of them would have a state of its own.
+var nameCharacters = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_./-]*$`)
 
 type compiledRule struct {
 	Rule
@@ -145,7 +149,7 @@ func compile(r Rule) (compiledRule, error) {
 			return bad("a pattern cannot rename: several metrics would get the name %q", r.Rename)
 		}
 	}
-	if r.Rename != "" && !validName.MatchString(r.Rename) {
+	if r.Rename != "" && !validName(r.Rename) {
 		return bad("%q is no name for a metric", r.Rename)
 	}
 	if !r.Discard && r.Rename == "" && r.Keep == nil && len(r.Drop) == 0 && r.Bounds == nil && !r.Exponential && r.MaxSize == 0 && r.MaxScale == 0 {

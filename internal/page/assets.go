@@ -1,11 +1,11 @@
 package page
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"net/http"
 	"path"
 	"strings"
@@ -15,9 +15,8 @@ import (
 //go:embed assets
 var files embed.FS
 
-// An asset is a file of the page.
+// An asset is a file of the page. Its content stays in the program's binary.
 type asset struct {
-	data []byte
 	kind string
 	etag string
 }
@@ -46,7 +45,7 @@ func loadAssets() (map[string]asset, error) {
 			return nil, fmt.Errorf("page: what kind of file is %s", e.Name())
 		}
 		sum := sha256.Sum256(data)
-		all[e.Name()] = asset{data, kind, `"` + hex.EncodeToString(sum[:12]) + `"`}
+		all[e.Name()] = asset{kind, `"` + hex.EncodeToString(sum[:12]) + `"`}
 	}
 	return all, nil
 }
@@ -57,8 +56,14 @@ func (h *Handler) asset(w http.ResponseWriter, r *http.Request, name string) {
 		http.NotFound(w, r)
 		return
 	}
+	f, err := files.Open("assets/" + name)
+	if err != nil {
+		http.NotFound(w, r)
+		return
+	}
+	defer f.Close() //nolint:errcheck // it was only read
 	w.Header().Set("Content-Type", a.kind)
 	w.Header().Set("ETag", a.etag)
-	w.Header().Set("Cache-Control", "no-cache") // asks each time whether it changed
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(a.data))
+	w.Header().Set("Cache-Control", "no-cache")                 // asks each time whether it changed
+	http.ServeContent(w, r, "", time.Time{}, f.(io.ReadSeeker)) // as embed documents
 }

@@ -18,11 +18,14 @@ const (
 	maxIndex   = 1 << 20 // bytes of an index.json
 )
 
-// evidencePath tells folder and file of a download. Names begin with a letter or
-// a digit: no path leads elsewhere.
-var evidencePath = regexp.MustCompile(`(?:^|/)evidence/([A-Za-z0-9][A-Za-z0-9._-]{0,199})/([A-Za-z0-9][A-Za-z0-9._-]{0,199})$`)
+// evidencePath tells folder and file of a download.
+var evidencePath = regexp.MustCompile(`(?:^|/)evidence/([^/]+)/([^/]+)$`)
 
-var safeName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$`)
+// safeName tells whether name may be a folder's or a file's. It begins with a
+// letter or a digit: no path leads elsewhere.
+func safeName(name string) bool { return len(name) <= 200 && nameCharacters.MatchString(name) }
+
+var nameCharacters = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 
 // A folder of evidence, as its index.json describes it.
 type folder struct {
@@ -72,7 +75,7 @@ func (h *Handler) folders() ([]folder, error) {
 		return out, err
 	}
 	for _, e := range entries {
-		if !e.IsDir() || !safeName.MatchString(e.Name()) {
+		if !e.IsDir() || !safeName(e.Name()) {
 			continue
 		}
 		if f, ok := describe(root, e.Name()); ok {
@@ -109,7 +112,7 @@ func describe(root *os.Root, name string) (folder, bool) {
 		return folder{}, false
 	}
 	f.Name = name
-	f.Files = slices.DeleteFunc(f.Files, func(file folderFile) bool { return !safeName.MatchString(file.Name) })
+	f.Files = slices.DeleteFunc(f.Files, func(file folderFile) bool { return !safeName(file.Name) })
 	for i := range f.Files {
 		info, err := dir.Lstat(f.Files[i].Name)
 		switch {
@@ -125,7 +128,7 @@ func describe(root *os.Root, name string) (folder, bool) {
 // download sends one file of a folder, never to be shown by the browser.
 func (h *Handler) download(w http.ResponseWriter, r *http.Request, path string) {
 	dir, name, _ := strings.Cut(path, "/")
-	if h.source.Evidence == "" || !safeName.MatchString(dir) || !safeName.MatchString(name) {
+	if h.source.Evidence == "" || !safeName(dir) || !safeName(name) {
 		http.NotFound(w, r)
 		return
 	}

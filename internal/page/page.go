@@ -166,11 +166,11 @@ func (h *Handler) route(path string) (name string, ok bool) {
 		}
 	}
 	if i := strings.LastIndex("/"+path, "/assets/"); i >= 0 {
-		if name := path[i:]; h.assets[strings.TrimPrefix(name, "assets/")].data != nil {
+		if name := path[i:]; h.assets[strings.TrimPrefix(name, "assets/")].kind != "" {
 			return name, true
 		}
 	}
-	if m := evidencePath.FindStringSubmatch(path); m != nil {
+	if m := evidencePath.FindStringSubmatch(path); m != nil && safeName(m[1]) && safeName(m[2]) {
 		return "evidence/" + m[1] + "/" + m[2], true
 	}
 	return "", !unknown.MatchString(path)

@@ -305,6 +305,9 @@ func TestEvidenceStaysInItsFolder(t *testing.T) {
 	write(filepath.Join(root, "secret.txt"), "secret")
 	write(filepath.Join(folder, "cpu.pprof"), "<script>profile</script>")
 	write(filepath.Join(folder, ".hidden"), "secret")
+	longest := strings.Repeat("n", 200)
+	write(filepath.Join(folder, longest), "profile")
+	write(filepath.Join(folder, longest+"n"), "secret")
 	write(filepath.Join(folder, "index.json"), `{"state":"complete","started":"2026-01-02T15:04:05Z","alerts":[{"name":"search_ms","message":"ALERT <b>"}],
 		"files":[{"name":"cpu.pprof","about":"CPU","open":"go tool pprof cpu.pprof"},{"name":"../../secret.txt"},{"name":"gone.pprof"},{"name":"link"}]}`)
 	if err := os.Symlink(filepath.Join(dir, "secret.txt"), filepath.Join(folder, "link")); err != nil {
@@ -323,7 +326,11 @@ func TestEvidenceStaysInItsFolder(t *testing.T) {
 		!strings.HasPrefix(r.Header.Get("Content-Disposition"), "attachment") {
 		t.Errorf("the profile: %d %v", r.StatusCode, r.Header)
 	}
+	if r := get(p, "/evidence/20260102-search/"+longest); r.StatusCode != http.StatusOK || body(t, r) != "profile" {
+		t.Errorf("a name of 200 bytes: %d", r.StatusCode)
+	}
 	for _, path := range []string{
+		"/evidence/20260102-search/" + longest + "n",
 		"/evidence/20260102-search/link", "/evidence/outside/secret.txt", "/evidence/20260102-search/.hidden",
 		"/evidence/../secret.txt", "/evidence/20260102-search/../secret.txt", "/evidence/20260102-search/..%2f..%2fsecret.txt",
 		"/evidence/%2e%2e/secret.txt", "/evidence/20260102-search/gone.pprof", "/evidence/20260102-search/", "/evidence/secret.txt",
