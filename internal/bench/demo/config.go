@@ -3,12 +3,12 @@ package demo
 import (
 	"fmt"
 	"strings"
+	"time"
 )
 
-// measuredConfig collects, judges and exports each second, which is sixty times
-// as often as the default. No alert fires: that is a cost of its own.
+// measuredConfig collects, judges and exports. No alert fires: that is a cost of
+// its own.
 const measuredConfig = Exporting + `
-monitoring.interval_seconds = 1
 alerting.console_output = false
 baseline_targets.search_ms = 60000
 baseline_targets.allocation_ms = 60000
@@ -49,6 +49,8 @@ var TenBaselines = func() string {
 	return out.String()
 }()
 
-// Config returns the configuration of a measured service as TOML, with more. What
-// has tables comes last.
-func Config(more ...string) string { return measuredConfig + strings.Join(more, "") }
+// Config returns the configuration of a measured service as TOML, which collects
+// that often, with more. What has tables comes last.
+func Config(every time.Duration, more ...string) string {
+	return fmt.Sprintf("monitoring.interval_seconds = %v\n", every.Seconds()) + measuredConfig + strings.Join(more, "")
+}

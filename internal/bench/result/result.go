@@ -22,11 +22,18 @@ type Service struct {
 	Machine string
 	Placing string // who runs on which CPU
 	Clients int
-	Pairs   int           // of processes, for each contender
+	Groups  int           // of processes, for each contender
 	Length  time.Duration // that each was driven, with each load
 	Slice   time.Duration // of a turn
 	Loads   []Load
 }
+
+// The services that others are compared with, and the first of them once more.
+const (
+	Bare     = "bare"
+	Disabled = "disabled"
+	Again    = "bare-again"
+)
 
 // A Load is what the clients asked for.
 type Load struct {
@@ -34,11 +41,44 @@ type Load struct {
 	Contenders []Contender
 }
 
-// A Contender is a way to run the service. The first is the bare one.
+// A Contender is a way to run the service.
 type Contender struct {
 	Name, About string
 	Rounds      []Round
-	Bare        []Round // the bare one's, taking turns with it
+	Beside      map[string][]Round // what the others, by name, did in turns with each of Rounds
+}
+
+// A Named is a round of one service.
+type Named struct {
+	Name, About string
+	Round       Round
+}
+
+// Add adds a round with a load, and those of the references beside it, which are
+// contenders too.
+func (s *Service) Add(load string, one Named, references []Named) {
+	i := slices.IndexFunc(s.Loads, func(l Load) bool { return l.Name == load })
+	if i < 0 {
+		i = len(s.Loads)
+		s.Loads = append(s.Loads, Load{Name: load})
+	}
+	for n, r := range references {
+		s.Loads[i].add(r, references[:n])
+	}
+	s.Loads[i].add(one, references)
+}
+
+func (l *Load) add(one Named, beside []Named) {
+	i := slices.IndexFunc(l.Contenders, func(c Contender) bool { return c.Name == one.Name })
+	if i < 0 {
+		i = len(l.Contenders)
+		l.Contenders = append(l.Contenders, Contender{Name: one.Name, About: one.About, Beside: make(map[string][]Round)})
+	}
+	c := &l.Contenders[i]
+	c.Rounds = append(c.Rounds, one.Round)
+	for _, b := range beside {
+		c.Beside[b.Name] = append(c.Beside[b.Name], b.Round)
+	}
 }
 
 // A Round is one turn.
@@ -52,10 +92,10 @@ type Round struct {
 }
 
 // NewService returns one without numbers.
-func NewService(placing string, clients, pairs int, length, slice time.Duration) Service {
+func NewService(placing string, clients, groups int, length, slice time.Duration) Service {
 	return Service{
 		When: time.Now().UTC().Truncate(time.Second), Machine: Machine(), Placing: placing,
-		Clients: clients, Pairs: pairs, Length: length, Slice: slice,
+		Clients: clients, Groups: groups, Length: length, Slice: slice,
 	}
 }
 
@@ -73,25 +113,27 @@ func P99(r Round) float64 { return float64(r.P99) }
 // CPU is the round's CPU time for each request.
 func CPU(r Round) float64 { return r.CPU }
 
-// Against compares a contender's rounds with the bare one's between them. What
-// else runs on a machine changes from second to second.
-func (c Contender) Against(of func(Round) float64) Ratio {
+// Against compares a contender's rounds with those of the reference beside them.
+// What else runs on a machine changes from second to second.
+func (c Contender) Against(reference string, of func(Round) float64) Ratio {
 	var ratios []float64
-	for i := range min(len(c.Rounds), len(c.Bare)) {
-		ratios = append(ratios, of(c.Rounds[i])/of(c.Bare[i]))
+	for i, r := range c.Beside[reference] {
+		ratios = append(ratios, of(c.Rounds[i])/of(r))
 	}
 	return NewRatio(ratios)
 }
 
 // Lines are the load's comparisons in the form that the benchmarks print.
 func (l Load) Lines() (lines []string) {
-	bare := l.Contenders[0].Median(CPU)
-	for _, c := range l.Contenders[1:] {
-		if len(c.Rounds) == 0 {
-			continue // interrupted before its turn
+	for _, c := range l.Contenders {
+		for _, reference := range []string{Bare, Disabled} {
+			if len(c.Beside[reference]) == 0 {
+				continue
+			}
+			lines = append(lines, fmt.Sprintf("compare service-%s-%s ours_ns=%.0f peer=%s peer_ns=%.0f ratio=%.3f throughput=%v p99=%v",
+				c.Name, l.Name, median(c.Rounds, CPU), reference, median(c.Beside[reference], CPU),
+				c.Against(reference, CPU).Median, c.Against(reference, Throughput), c.Against(reference, P99)))
 		}
-		lines = append(lines, fmt.Sprintf("compare service-%s-%s ours_ns=%.0f peer=bare peer_ns=%.0f ratio=%.3f throughput=%v p99=%v",
-			c.Name, l.Name, c.Median(CPU), bare, c.Against(CPU).Median, c.Against(Throughput), c.Against(P99)))
 	}
 	return lines
 }
@@ -106,9 +148,11 @@ func (l Load) Find(name string) (Contender, bool) {
 }
 
 // Median is of one number of all rounds.
-func (c Contender) Median(of func(Round) float64) float64 {
+func (c Contender) Median(of func(Round) float64) float64 { return median(c.Rounds, of) }
+
+func median(rounds []Round, of func(Round) float64) float64 {
 	var all []float64
-	for _, r := range c.Rounds {
+	for _, r := range rounds {
 		all = append(all, of(r))
 	}
 	return NewRatio(all).Median

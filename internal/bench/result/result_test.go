@@ -23,19 +23,39 @@ func TestRatio(t *testing.T) {
 	}
 }
 
-// TestAgainst: each turn counts against the bare one beside it, however much both
-// of them differ from the next two.
+// TestAgainst: each round counts against those beside it, however much all of them
+// differ from the next.
 func TestAgainst(t *testing.T) {
 	t.Parallel()
-	c := Contender{
-		Rounds: []Round{{Throughput: 90}, {Throughput: 900}, {Throughput: 9}},
-		Bare:   []Round{{Throughput: 100}, {Throughput: 1000}, {Throughput: 10}},
+	var s Service
+	named := func(name string, throughput float64) Named {
+		return Named{Name: name, Round: Round{Throughput: throughput}}
 	}
-	if got := c.Against(Throughput); got != (Ratio{0.9, 0.9, 0.9}) {
-		t.Errorf("got %v, want 0.9", got)
+	for _, scale := range []float64{1, 10, 0.1} {
+		for _, name := range []string{"full", "hot"} {
+			s.Add("mix", named(name, 90*scale), []Named{named(Bare, 100*scale), named(Disabled, 99*scale)})
+		}
 	}
-	if got := (Contender{Rounds: c.Rounds}).Against(Throughput); !math.IsNaN(got.Median) {
+	s.Add("documents", named("full", 1), []Named{named(Bare, 2)})
+	full, ok := s.Loads[0].Find("full")
+	if got := full.Against(Bare, Throughput); !ok || got != (Ratio{0.9, 0.9, 0.9}) {
+		t.Errorf("against the bare one: %v, want 0.9", got)
+	}
+	if got := full.Against(Disabled, Throughput).Median; math.Abs(got-90./99) > 1e-9 {
+		t.Errorf("against the one that is off: %v, want 0.909", got)
+	}
+	off, _ := s.Loads[0].Find(Disabled)
+	if got := off.Against(Bare, Throughput); len(off.Rounds) != 6 || got != (Ratio{0.99, 0.99, 0.99}) {
+		t.Errorf("the one that is off in %d rounds: %v, want 0.99 in 6", len(off.Rounds), got)
+	}
+	if bare, _ := s.Loads[0].Find(Bare); len(bare.Rounds) != 6 || len(bare.Beside) != 0 {
+		t.Errorf("the bare one has %d rounds, beside %v", len(bare.Rounds), bare.Beside)
+	}
+	if got := full.Against("another", Throughput); !math.IsNaN(got.Median) {
 		t.Errorf("beside nothing: %v", got)
+	}
+	if n := len(s.Loads[0].Lines()); n != 5 {
+		t.Errorf("%d lines, want two for each contender and one for what is off", n)
 	}
 }
 

@@ -7,8 +7,10 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/otelperf/otelperf-go/internal/bench/demo"
+	"github.com/otelperf/otelperf-go/internal/bench/result"
 )
 
 // A contender is a way to run the demo.
@@ -20,32 +22,38 @@ type contender struct {
 	page   bool   // is open
 }
 
-const (
-	bareName  = "bare"
-	noiseName = "bare-again"
-)
+// interval is how often the measured ones collect. Each of three services has a
+// third of the time, so that it is once in each second of its own.
+const interval = 3 * time.Second
+
+// references are what each contender is compared with.
+var references = []contender{
+	{name: result.Bare, bare: true, about: "the same service, nothing of otelperf linked in"},
+	{name: result.Disabled, config: "monitoring.enabled = false", about: "monitoring.enabled = false"},
+}
+
+func config(more ...string) string { return demo.Config(interval, more...) }
+
+var contenders = []contender{
+	{name: result.Again, bare: true, about: "the bare one once more: what noise is"},
+	{name: "full", config: config(), about: "measured, judged and exported over OTLP"},
+	{name: "hot", config: config(demo.Hot), about: "the same on the hot road"},
+	{name: "profiling", config: config(demo.Profiled), about: "with CPU profiles at 100 Hz"},
+	{name: "page", config: config(), page: true, about: "with the page open"},
+	{name: "baselines", config: config(demo.TenBaselines), about: "with 10 baselines more, four of them for each route"},
+	{name: "evidence", config: config("alerting.evidence = true"), about: "ready to gather evidence: labels and the flight recorder"},
+	{name: "everything", config: config(demo.Profiled, demo.TenBaselines), page: true, about: "with profiles, the page open and 10 baselines more"},
+	{name: "everything-hot", config: config(demo.Profiled, demo.Hot, demo.TenBaselines), page: true, about: "the same on the hot road"},
+}
 
 // measures tells whether it exports what it measures.
 func (c contender) measures() bool { return strings.Contains(c.config, demo.Exporting) }
 
-var contenders = []contender{
-	{name: bareName, bare: true, about: "the same service, nothing of otelperf linked in"},
-	{name: noiseName, bare: true, about: "the same once more: what noise is"},
-	{name: "disabled", config: "monitoring.enabled = false", about: "monitoring.enabled = false"},
-	{name: "full", config: demo.Config(), about: "measured, judged and exported over OTLP, each second"},
-	{name: "hot", config: demo.Config(demo.Hot), about: "the same on the hot road"},
-	{name: "profiling", config: demo.Config(demo.Profiled), about: "with CPU profiles at 100 Hz"},
-	{name: "page", config: demo.Config(), page: true, about: "with the page open"},
-	{name: "baselines", config: demo.Config(demo.TenBaselines), about: "with 10 baselines more, four of them for each route"},
-	{name: "evidence", config: demo.Config("alerting.evidence = true"), about: "ready to gather evidence: labels and the flight recorder"},
-	{name: "everything", config: demo.Config(demo.Profiled, demo.TenBaselines), page: true, about: "with profiles, the page open and 10 baselines more"},
-	{name: "everything-hot", config: demo.Config(demo.Profiled, demo.Hot, demo.TenBaselines), page: true, about: "the same on the hot road"},
-}
-
-// chosen returns the contenders to run; the bare ones are always among them.
+// chosen returns the contenders whose names match, and always the one that says
+// what noise is.
 func chosen(pattern *regexp.Regexp) (out []contender) {
 	for _, c := range contenders {
-		if c.bare || pattern.MatchString(c.name) {
+		if c.name == result.Again || pattern.MatchString(c.name) {
 			out = append(out, c)
 		}
 	}

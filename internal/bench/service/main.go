@@ -3,17 +3,19 @@
 //
 //	go run -C internal/bench ./service
 //
-// All of them run as processes of their own. In each round, each contender is
-// started anew and so is a bare service beside it; the two take turns of a tenth
-// of a second, stopped while it is not theirs, so that whatever else the machine
-// does meets both alike. A second bare service among the contenders says what
-// noise is left. It prints one line for each contender and load:
+// There are two such: a build without any of it, and one in which it is turned
+// off. All of them run as processes of their own. In each round, each contender is
+// started anew and so are the two beside it; the three take turns of a tenth of a
+// second, stopped while it is not theirs, so that whatever else the machine does
+// meets all alike. A second bare service among the contenders says what noise is
+// left. It prints two lines for each contender and load:
 //
 //	compare service-<contender>-<load> ours_ns=<n> peer=bare peer_ns=<n> ratio=<r> throughput=<r> (<low> to <high>) p99=<r> (<low> to <high>)
+//	compare service-<contender>-<load> ours_ns=<n> peer=disabled …
 //
 // ours_ns is the service's own CPU time for each request, read from its process'
 // clock: with one client too few or a neighbour too many, throughput says little
-// and this still does. The numbers behind it are ratios to the bare service, the
+// and this still does. The numbers behind it are ratios to the other service, the
 // median of the rounds and the interval in which it lies with 95 % confidence.
 package main
 
@@ -32,8 +34,8 @@ import (
 )
 
 func main() {
-	var c config
-	flag.IntVar(&c.rounds, "rounds", 11, "how many rounds")
+	var c settings
+	flag.IntVar(&c.rounds, "rounds", 9, "how many rounds")
 	flag.DurationVar(&c.length, "time", 2*time.Second, "how long each is driven in a round, with each load")
 	flag.DurationVar(&c.slice, "slice", 100*time.Millisecond, "how long a turn is")
 	flag.DurationVar(&c.warm, "warm", 300*time.Millisecond, "how long before the first turn, without being measured")
@@ -51,14 +53,14 @@ func main() {
 	}
 }
 
-type config struct {
+type settings struct {
 	rounds              int
 	length, slice, warm time.Duration
 	clients             int
 	corpus, source      string
 }
 
-func run(ctx context.Context, c config, only, out string) error {
+func run(ctx context.Context, c settings, only, out string) error {
 	pattern, err := regexp.Compile(only)
 	if err != nil {
 		return fmt.Errorf("service: %w", err)

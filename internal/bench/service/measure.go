@@ -14,9 +14,9 @@ import (
 	"github.com/otelperf/otelperf-go/internal/bench/result"
 )
 
-// measure compares each contender with the bare service, in as many pairs of
+// measure compares each contender with the references, in as many groups of new
 // processes as there are rounds. With an error it returns what it has so far.
-func measure(ctx context.Context, c config, pattern *regexp.Regexp) (r result.Service, err error) {
+func measure(ctx context.Context, c settings, pattern *regexp.Regexp) (r result.Service, err error) {
 	dir, err := os.MkdirTemp("", "otelperf-service-")
 	if err != nil {
 		return r, fmt.Errorf("service: %w", err)
@@ -36,23 +36,14 @@ func measure(ctx context.Context, c config, pattern *regexp.Regexp) (r result.Se
 	all := chosen(pattern)
 	r = result.NewService(demo.Placing(), c.clients, c.rounds, c.length, c.slice)
 	for round := range c.rounds {
-		for i := range all[1:] {
-			at := 1 + (i+round)%(len(all)-1) // another one begins each time
-			loads, err := binaries.compare(ctx, c, all[at], round)
+		for i := range all {
+			x := all[(i+round)%len(all)] // another one begins each time
+			got, err := binaries.compare(ctx, c, x, round)
 			if err != nil {
-				return r, fmt.Errorf("service: %s: %w", all[at].name, err)
+				return r, fmt.Errorf("service: %s: %w", x.name, err)
 			}
-			for k, l := range loads {
-				if len(r.Loads) == k {
-					r.Loads = append(r.Loads, result.Load{Name: l.name})
-					for _, x := range all {
-						r.Loads[k].Contenders = append(r.Loads[k].Contenders, result.Contender{Name: x.name, About: x.about})
-					}
-				}
-				to := r.Loads[k].Contenders
-				to[0].Rounds = append(to[0].Rounds, l.bare)
-				to[at].Rounds = append(to[at].Rounds, l.other)
-				to[at].Bare = append(to[at].Bare, l.bare)
+			for _, l := range got {
+				r.Add(l.load, l.rounds[len(l.rounds)-1], l.rounds[:len(l.rounds)-1])
 			}
 		}
 		fmt.Fprintf(os.Stderr, "service: round %d of %d\n", round+1, c.rounds)
@@ -70,78 +61,79 @@ type bench struct {
 	dir            string
 }
 
-func build(ctx context.Context, c config, dir string) (b bench, err error) {
+func build(ctx context.Context, c settings, dir string) (b bench, err error) {
 	b = bench{corpus: c.corpus, dir: dir}
 	b.measured, b.bare, err = demo.Build(ctx, c.source, dir)
 	return b, err
 }
 
-// A pair is what one load came to, with the bare service and with another.
-type pair struct {
-	name        string
-	bare, other result.Round
+// An outcome is what one load came to, with the references and then the contender.
+type outcome struct {
+	load   string
+	rounds []result.Named
 }
 
-// compare starts a bare service and the contender, and lets them take turns under
+// compare starts the references and the contender, and lets them take turns under
 // each load. How a process lies in memory is luck, so each round has new ones.
-func (b bench) compare(ctx context.Context, c config, x contender, round int) (out []pair, err error) {
+func (b bench) compare(ctx context.Context, c settings, x contender, round int) (out []outcome, err error) {
 	folder, err := os.MkdirTemp(b.dir, x.name)
 	if err != nil {
 		return nil, fmt.Errorf("service: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	var two [2]*running
-	for _, i := range [2]int{round % 2, 1 - round%2} {
-		started := contenders[0]
-		if i == 1 {
-			started = x
-		}
-		if two[i], err = b.start(ctx, started, filepath.Join(folder, fmt.Sprint(i))); err != nil {
+	all := append(slices.Clone(references), x)
+	services := make([]*running, len(all))
+	for n := range all {
+		i := (n + round) % len(all)
+		if services[i], err = b.start(ctx, all[i], filepath.Join(folder, fmt.Sprint(i))); err != nil {
 			return nil, err
 		}
-		defer func() { err = errors.Join(err, two[i].stop()) }()
+		defer func() { err = errors.Join(err, services[i].stop()) }()
 	}
-	mix, documents, _, err := demo.Loads(ctx, two[0].Base)
+	mix, documents, _, err := demo.Loads(ctx, services[0].Base)
 	if err != nil {
 		return nil, err
 	}
-	for _, r := range two {
+	for _, r := range services {
 		if err := r.Pause(); err != nil {
 			return nil, err
 		}
 	}
 	for _, load := range []demo.Load{mix, documents} {
-		p := pair{name: load.Name}
-		if p.bare, p.other, err = turns(ctx, c, two, load); err != nil {
+		rounds, err := turns(ctx, c, services, load)
+		if err != nil {
 			return nil, fmt.Errorf("%s: %w", load.Name, err)
 		}
-		out = append(out, p)
+		out = append(out, outcome{load.Name, rounds})
 	}
 	return out, nil
 }
 
-// turns drives the two by slices: one, the other, the other, the one.
-func turns(ctx context.Context, c config, two [2]*running, load demo.Load) (bare, other result.Round, err error) {
-	var sums [2]sum
-	for i, r := range two {
+// turns drives the services by slices, there and back again.
+func turns(ctx context.Context, c settings, services []*running, load demo.Load) (out []result.Named, err error) {
+	sums := make([]sum, len(services))
+	for i, r := range services {
 		sums[i].clients = load.Clients(r.Base, c.clients)
 		defer sums[i].clients.Close()
-		if err := new(sum{clients: sums[i].clients}).drive(ctx, r, c.warm); err != nil {
-			return bare, other, err
+		if err := (&sum{clients: sums[i].clients}).drive(ctx, r, c.warm); err != nil {
+			return nil, err
 		}
 	}
 	for n := range max(1, int(c.length/c.slice)) {
-		order := [2]int{0, 1}
-		if n%2 == 1 {
-			order = [2]int{1, 0}
-		}
-		for _, i := range order {
-			if err := sums[i].drive(ctx, two[i], c.slice); err != nil {
-				return bare, other, err
+		for k := range services {
+			i := k
+			if n%2 == 1 {
+				i = len(services) - 1 - k
+			}
+			if err := sums[i].drive(ctx, services[i], c.slice); err != nil {
+				return nil, err
 			}
 		}
 	}
-	return sums[0].round(), sums[1].round(), nil
+	for i, r := range services {
+		out = append(out, result.Named{Name: r.name, About: r.about, Round: sums[i].round()})
+	}
+	return out, nil
 }
 
 // A sum of slices.

@@ -62,7 +62,7 @@ func run(ctx context.Context, c config) (s result.Soak, err error) {
 	}
 	p, err := demo.Start(ctx, measured, demo.Options{
 		Dir: dir, Corpus: c.corpus, Lines: w.line,
-		Config: demo.Config(fmt.Sprintf(everything, (c.length/10).Hours()), demo.Profiled, road, demo.TenBaselines, always),
+		Config: demo.Config(time.Second, fmt.Sprintf(everything, (c.length/10).Hours()), demo.Profiled, road, demo.TenBaselines, always),
 		Env:    []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + sink.URL, "GODEBUG=gctrace=1"},
 	})
 	if err != nil {
