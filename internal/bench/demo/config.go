@@ -8,16 +8,14 @@ import (
 
 // measuredConfig collects, judges and exports. No alert fires: that is a cost of
 // its own.
-const measuredConfig = Exporting + `
+const measuredConfig = `
+export.exporters = ["otlp"]
 alerting.console_output = false
 baseline_targets.search_ms = 60000
 baseline_targets.allocation_ms = 60000
 baseline_targets.memory_mb = 100000
 baseline_targets.cpu_percent = 100
 `
-
-// Exporting is in every configuration that [Config] returns.
-const Exporting = `export.exporters = ["otlp"]`
 
 // Hot and Profiled are for [Config].
 const (

@@ -3,6 +3,7 @@ package demo
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -111,8 +112,8 @@ func getJSON(ctx context.Context, address string, answer any) error {
 // A Result is what the generator saw.
 type Result struct {
 	Requests  int
-	Length    time.Duration   // from the first request's beginning to the last answer
-	Latencies []time.Duration // of each request, rising
+	Length    time.Duration   // from the beginning to the last answer
+	Latencies []time.Duration // rising
 }
 
 // Add joins two results.
@@ -138,55 +139,64 @@ func (r Result) P(q float64) time.Duration {
 	return r.Latencies[min(len(r.Latencies)-1, int(q*float64(len(r.Latencies))))]
 }
 
-// Clients send a load to one service. Their connections stay open between drives.
+// Clients send a load to one service. Their connections stay open between drives,
+// and each drive goes on where the last one was in the load.
 type Clients struct {
 	load    Load
 	base    string
 	n       uint64
 	client  *http.Client
-	targets []vegeta.Target
+	targets vegeta.Targeter
 }
 
 // Clients returns so many of them for the service at base. Nothing is sent yet.
 func (l Load) Clients(base string, n int) *Clients {
-	c := &Clients{load: l, base: base, n: uint64(n), targets: slices.Clone(l.targets)}
-	c.client = &http.Client{Timeout: vegeta.DefaultTimeout, Transport: &http.Transport{MaxIdleConnsPerHost: n, DisableKeepAlives: l.alone}}
-	for i := range c.targets {
-		c.targets[i].URL = base + c.targets[i].URL
+	targets := slices.Clone(l.targets)
+	for i := range targets {
+		targets[i].URL = base + targets[i].URL
 	}
-	return c
+	return &Clients{
+		load: l, base: base, n: uint64(n), targets: vegeta.NewStaticTargeter(targets...),
+		client: &http.Client{Timeout: vegeta.DefaultTimeout, Transport: &http.Transport{MaxIdleConnsPerHost: n, DisableKeepAlives: l.alone}},
+	}
 }
 
 // Drive sends the load, each client its next request when it has the answer to
-// the last, for as long as length says or until ctx is done. An answer other than
-// the expected is an error.
-func (c *Clients) Drive(ctx context.Context, length time.Duration) (Result, error) {
+// the last, for as long as length says. Latencies of requests that began within
+// settle are left out. It ends early, with an error, at an answer other than the
+// expected and when ctx is done.
+func (c *Clients) Drive(ctx context.Context, length, settle time.Duration) (Result, error) {
 	// An attacker attacks once.
 	attack := vegeta.NewAttacker(vegeta.Workers(c.n), vegeta.MaxWorkers(c.n), vegeta.Client(c.client), vegeta.MaxBody(0))
 	defer context.AfterFunc(ctx, func() { attack.Stop() })()
 	var out Result
 	var failed error
-	var first, last time.Time
+	var last time.Time
+	first := time.Now()
 	// A rate of zero is no rate: as fast as the clients get answers.
-	for r := range attack.Attack(vegeta.NewStaticTargeter(c.targets...), vegeta.Rate{}, length, c.load.Name) {
+	for r := range attack.Attack(c.targets, vegeta.Rate{}, length, c.load.Name) {
 		want := uint16(http.StatusOK)
 		if code, ok := c.load.codes[r.URL[len(c.base):]]; ok {
 			want = code
 		}
 		if r.Code != want && failed == nil {
 			failed = fmt.Errorf("demo: %s %s: %d %s, want %d", r.Method, r.URL, r.Code, r.Error, want)
+			attack.Stop()
 		}
-		out.Latencies = append(out.Latencies, r.Latency)
+		out.Requests++
+		if r.Timestamp.Sub(first) >= settle {
+			out.Latencies = append(out.Latencies, r.Latency)
+		}
 		if end := r.Timestamp.Add(r.Latency); end.After(last) {
 			last = end
 		}
-		if first.IsZero() || r.Timestamp.Before(first) {
-			first = r.Timestamp
-		}
 	}
 	slices.Sort(out.Latencies)
-	out.Requests, out.Length = len(out.Latencies), last.Sub(first)
-	if failed == nil && out.Requests == 0 {
+	out.Length = last.Sub(first)
+	switch {
+	case ctx.Err() != nil:
+		failed = fmt.Errorf("demo: %w", ctx.Err())
+	case failed == nil && out.Requests == 0:
 		failed = fmt.Errorf("demo: no request was sent to %s", c.base)
 	}
 	return out, failed
@@ -195,8 +205,8 @@ func (c *Clients) Drive(ctx context.Context, length time.Duration) (Result, erro
 // Close closes the connections.
 func (c *Clients) Close() { c.client.CloseIdleConnections() }
 
-// HangUp asks for documents and leaves before the answer, until ctx is done.
-// It returns how often.
+// HangUp asks for a long list and leaves before the answer, until ctx is done. It
+// returns how often.
 func HangUp(ctx context.Context, base string) (n int) {
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	for ctx.Err() == nil {
@@ -209,7 +219,9 @@ func HangUp(ctx context.Context, base string) (n int) {
 			}
 		}
 		cancel()
-		n++
+		if errors.Is(err, context.DeadlineExceeded) {
+			n++
+		}
 		select {
 		case <-ctx.Done():
 		case <-time.After(50 * time.Millisecond):

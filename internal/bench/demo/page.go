@@ -2,48 +2,55 @@ package demo
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 )
 
 const page = "/debug/otelperf/"
 
 // Look does what a browser with the page open does, until ctx is done: it holds
 // the event stream, and for each collection that it hears of it fetches the
-// overview, the charts of an operation and of the runtime, and the heat map. It
-// returns how many collections it has shown.
-func Look(ctx context.Context, base string) (shown int, err error) {
+// overview, the charts of an operation and of the runtime, and the heat map. shown
+// counts the collections.
+func Look(ctx context.Context, base string, shown *atomic.Int64) error {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, base+page+"api/events", nil)
 	if err != nil {
-		return 0, fmt.Errorf("demo: %w", err)
+		return fmt.Errorf("demo: %w", err)
 	}
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
 		if ctx.Err() != nil {
-			return 0, nil
+			return nil
 		}
-		return 0, fmt.Errorf("demo: %w", err)
+		return fmt.Errorf("demo: %w", err)
 	}
 	defer resp.Body.Close() //nolint:errcheck // it was only read
 	if resp.StatusCode != http.StatusOK {
-		return 0, fmt.Errorf("demo: the page's events: %s", resp.Status)
+		return fmt.Errorf("demo: the page's events: %s", resp.Status)
 	}
-	for s := bufio.NewScanner(resp.Body); s.Scan(); {
+	s := bufio.NewScanner(resp.Body)
+	for s.Scan() {
 		if s.Text() != "event: collection" {
 			continue
 		}
 		if err := refresh(ctx, base); err != nil {
 			if ctx.Err() != nil {
-				return shown, nil
+				return nil
 			}
-			return shown, err
+			return err
 		}
-		shown++
+		shown.Add(1)
 	}
-	return shown, nil
+	if ctx.Err() == nil {
+		return fmt.Errorf("demo: the page's events ended: %w", cmp.Or(s.Err(), io.EOF))
+	}
+	return nil
 }
 
 // refresh fetches what the page shows by default: the last quarter of an hour.

@@ -62,11 +62,12 @@ func Start(ctx context.Context, binary string, o Options) (*Process, error) {
 		args = append(args, "-config", path)
 	}
 	p := &Process{
-		cmd:    exec.CommandContext(ctx, binary, args...),
+		cmd:    exec.Command(binary, args...), //nolint:noctx // only Stop ends it, in order
 		stderr: &watcher{lines: o.Lines, base: make(chan string, 1)},
 		ended:  make(chan struct{}),
 	}
 	p.cmd.Dir = o.Dir
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt at the terminal is for us alone
 	p.cmd.Stdout, p.cmd.Stderr = io.Discard, p.stderr
 	p.cmd.Env = append(environment(), fmt.Sprint("GOMAXPROCS=", len(serviceCPUs())))
 	p.cmd.Env = append(p.cmd.Env, o.Env...)
@@ -83,6 +84,8 @@ func Start(ctx context.Context, binary string, o Options) (*Process, error) {
 	case <-p.ended:
 		return nil, fmt.Errorf("demo: the service ended: %w: %s", p.err, p.stderr.tail())
 	case <-ctx.Done():
+		_ = p.cmd.Process.Kill()
+		<-p.ended
 		return nil, fmt.Errorf("demo: %w", ctx.Err())
 	}
 }

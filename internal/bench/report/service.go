@@ -65,7 +65,7 @@ func (r report) serviceText(p printer) {
 	s := r.service
 	p("`make bench-service` on %s: %s; %s. The demo of examples/httpdemo, driven by vegeta, %d clients that each", s.When.Format("2 January 2006"), s.Machine, s.Placing, s.Clients)
 	p("send a request when they have the last one's answer. `bare` is a build with nothing of otelperf or OpenTelemetry,")
-	p("`disabled` the full build with monitoring.enabled = false. Each of %d times, each service was started anew beside these", s.Groups)
+	p("`disabled` the full build with monitoring.enabled = false. Each of %d times, each service was started anew beside these", s.Rounds)
 	p("two, and the three took turns of %v, stopped while it was not theirs, until each had had %v of each load. CPU time is", s.Slice, s.Length)
 	p("the service's own, by its process' clock, for each request. Ratios are to the others beside it: the median, and in")
 	p("parentheses where it lies with 95 %% confidence. Measured ones collect, judge and export once in each second of their")

@@ -22,7 +22,7 @@ type Service struct {
 	Machine string
 	Placing string // who runs on which CPU
 	Clients int
-	Groups  int           // of processes, for each contender
+	Rounds  int           // each with new processes
 	Length  time.Duration // that each was driven, with each load
 	Slice   time.Duration // of a turn
 	Loads   []Load
@@ -81,7 +81,7 @@ func (l *Load) add(one Named, beside []Named) {
 	}
 }
 
-// A Round is one turn.
+// A Round is all that one service did in a round, with one load.
 type Round struct {
 	Requests   int
 	Throughput float64 // requests a second
@@ -92,10 +92,10 @@ type Round struct {
 }
 
 // NewService returns one without numbers.
-func NewService(placing string, clients, groups int, length, slice time.Duration) Service {
+func NewService(placing string, clients int, length, slice time.Duration) Service {
 	return Service{
 		When: time.Now().UTC().Truncate(time.Second), Machine: Machine(), Placing: placing,
-		Clients: clients, Groups: groups, Length: length, Slice: slice,
+		Clients: clients, Length: length, Slice: slice,
 	}
 }
 

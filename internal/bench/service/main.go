@@ -3,30 +3,33 @@
 //
 //	go run -C internal/bench ./service
 //
-// There are two such: a build without any of it, and one in which it is turned
-// off. All of them run as processes of their own. In each round, each contender is
-// started anew and so are the two beside it; the three take turns of a tenth of a
-// second, stopped while it is not theirs, so that whatever else the machine does
-// meets all alike. A second bare service among the contenders says what noise is
-// left. It prints two lines for each contender and load:
+// There are two that nothing measures: a build without any of it, and one in
+// which it is turned off. All of them run as processes of their own. In each round,
+// each contender is started anew and so are the two beside it; the three take turns
+// of a tenth of a second, stopped while it is not theirs, so that whatever else the
+// machine does meets all alike. A second bare service among the contenders says
+// what noise is left. It prints two lines for each contender and load, and one for
+// the build that is off:
 //
 //	compare service-<contender>-<load> ours_ns=<n> peer=bare peer_ns=<n> ratio=<r> throughput=<r> (<low> to <high>) p99=<r> (<low> to <high>)
 //	compare service-<contender>-<load> ours_ns=<n> peer=disabled …
 //
 // ours_ns is the service's own CPU time for each request, read from its process'
-// clock: with one client too few or a neighbour too many, throughput says little
-// and this still does. The numbers behind it are ratios to the other service, the
-// median of the rounds and the interval in which it lies with 95 % confidence.
+// clock: throughput depends on the generator and on whatever else runs too, this
+// less so. All ratios are to the other service in the same round: the median of
+// the rounds, and the interval in which it lies with 95 % confidence.
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"syscall"
 	"time"
 
 	"github.com/otelperf/otelperf-go/internal/bench/demo"
@@ -42,10 +45,10 @@ func main() {
 	flag.IntVar(&c.clients, "clients", 4, "how many clients there are at once")
 	flag.StringVar(&c.corpus, "corpus", "", "the folder to index; empty: the documentation of Go")
 	flag.StringVar(&c.source, "demo", filepath.Join("..", "..", "examples", "httpdemo"), "the demo's folder")
-	only := flag.String("run", "", "only the contenders that match this regular expression, and the bare one")
+	only := flag.String("run", "", "only the contenders that match this regular expression, and the second bare one")
 	out := flag.String("json", "", "write the numbers of each round to this file too")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, c, *only, *out); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -60,17 +63,25 @@ type settings struct {
 	corpus, source      string
 }
 
+// turns is how many turns each service has in a round: an even number, for half
+// of them go in each direction.
+func (c settings) turns() int { return max(2, int(c.length/c.slice)&^1) }
+
 func run(ctx context.Context, c settings, only, out string) error {
 	pattern, err := regexp.Compile(only)
 	if err != nil {
 		return fmt.Errorf("service: %w", err)
 	}
+	if c.slice <= 0 || c.length < c.slice || c.rounds < 1 || c.clients < 1 {
+		return errors.New("service: -slice, -rounds and -clients are more than nothing, and -time is no less than -slice")
+	}
+	c.length = time.Duration(c.turns()) * c.slice
 	if err := demo.Place(); err != nil {
 		return err
 	}
 	r, err := measure(ctx, c, pattern)
 	if len(r.Loads) > 0 {
-		fmt.Printf("# %s; %d clients, %d rounds of %s in turns of %s; %s\n", r.Machine, c.clients, c.rounds, c.length, c.slice, r.Placing)
+		fmt.Printf("# %s; %d clients, %d rounds of %s in turns of %s; %s\n", r.Machine, c.clients, r.Rounds, c.length, c.slice, r.Placing)
 	}
 	for _, l := range r.Loads {
 		for _, line := range l.Lines() {

@@ -22,7 +22,7 @@ func measure(ctx context.Context, c settings, pattern *regexp.Regexp) (r result.
 		return r, fmt.Errorf("service: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	binaries, err := build(ctx, c, dir)
+	b, err := build(ctx, c, dir)
 	if err != nil {
 		return r, err
 	}
@@ -31,14 +31,14 @@ func measure(ctx context.Context, c settings, pattern *regexp.Regexp) (r result.
 		return r, err
 	}
 	defer func() { err = errors.Join(err, sink.Close()) }()
-	binaries.sink = sink.URL
+	b.sink = sink
 
 	all := chosen(pattern)
-	r = result.NewService(demo.Placing(), c.clients, c.rounds, c.length, c.slice)
+	r = result.NewService(demo.Placing(), c.clients, c.length, c.slice)
 	for round := range c.rounds {
 		for i := range all {
 			x := all[(i+round)%len(all)] // another one begins each time
-			got, err := binaries.compare(ctx, c, x, round)
+			got, err := b.compare(ctx, c, x, round)
 			if err != nil {
 				return r, fmt.Errorf("service: %s: %w", x.name, err)
 			}
@@ -46,23 +46,21 @@ func measure(ctx context.Context, c settings, pattern *regexp.Regexp) (r result.
 				r.Add(l.load, l.rounds[len(l.rounds)-1], l.rounds[:len(l.rounds)-1])
 			}
 		}
-		fmt.Fprintf(os.Stderr, "service: round %d of %d\n", round+1, c.rounds)
-	}
-	if n, _ := sink.Received(); n == 0 && slices.ContainsFunc(all, contender.measures) {
-		return r, errors.New("service: no metric was exported")
+		r.Rounds++
+		fmt.Fprintf(os.Stderr, "service: round %d of %d\n", r.Rounds, c.rounds)
 	}
 	return r, nil
 }
 
-// A bench is what services are started from.
-type bench struct {
+// A base is what services are started from.
+type base struct {
 	measured, bare string // binaries
-	corpus, sink   string
-	dir            string
+	corpus, dir    string
+	sink           *demo.Sink
 }
 
-func build(ctx context.Context, c settings, dir string) (b bench, err error) {
-	b = bench{corpus: c.corpus, dir: dir}
+func build(ctx context.Context, c settings, dir string) (b base, err error) {
+	b = base{corpus: c.corpus, dir: dir}
 	b.measured, b.bare, err = demo.Build(ctx, c.source, dir)
 	return b, err
 }
@@ -75,7 +73,7 @@ type outcome struct {
 
 // compare starts the references and the contender, and lets them take turns under
 // each load. How a process lies in memory is luck, so each round has new ones.
-func (b bench) compare(ctx context.Context, c settings, x contender, round int) (out []outcome, err error) {
+func (b base) compare(ctx context.Context, c settings, x contender, round int) (out []outcome, err error) {
 	folder, err := os.MkdirTemp(b.dir, x.name)
 	if err != nil {
 		return nil, fmt.Errorf("service: %w", err)
@@ -90,44 +88,55 @@ func (b bench) compare(ctx context.Context, c settings, x contender, round int) 
 		}
 		defer func() { err = errors.Join(err, services[i].stop()) }()
 	}
-	mix, documents, _, err := demo.Loads(ctx, services[0].Base)
-	if err != nil {
-		return nil, err
-	}
-	for _, r := range services {
-		if err := r.Pause(); err != nil {
+	var loads []demo.Load
+	for _, r := range services { // all of them are asked the same
+		mix, documents, _, err := demo.Loads(ctx, r.Base)
+		if err == nil {
+			err = r.Pause()
+		}
+		if err != nil {
 			return nil, err
 		}
+		loads = []demo.Load{mix, documents}
 	}
-	for _, load := range []demo.Load{mix, documents} {
-		rounds, err := turns(ctx, c, services, load)
+	before, _ := b.sink.Received()
+	for _, load := range loads {
+		rounds, err := turns(ctx, c, services, load, round)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", load.Name, err)
 		}
 		out = append(out, outcome{load.Name, rounds})
 	}
+	if after, _ := b.sink.Received(); x.exports && after == before {
+		return nil, errors.New("no metric was exported")
+	}
+	if x.page && services[len(services)-1].shown.Load() == 0 {
+		return nil, errors.New("the open page was told of no collection")
+	}
 	return out, nil
 }
 
-// turns drives the services by slices, there and back again.
-func turns(ctx context.Context, c settings, services []*running, load demo.Load) (out []result.Named, err error) {
+// turns drives the services by slices, one after the other, half of the time in
+// one direction and then in the other.
+func turns(ctx context.Context, c settings, services []*running, load demo.Load, round int) (out []result.Named, err error) {
 	sums := make([]sum, len(services))
 	for i, r := range services {
 		sums[i].clients = load.Clients(r.Base, c.clients)
 		defer sums[i].clients.Close()
-		if err := (&sum{clients: sums[i].clients}).drive(ctx, r, c.warm); err != nil {
+		warm := sum{clients: sums[i].clients}
+		if err := warm.drive(ctx, r, c.warm); err != nil {
 			return nil, err
 		}
 	}
-	for n := range max(1, int(c.length/c.slice)) {
-		for k := range services {
-			i := k
-			if n%2 == 1 {
-				i = len(services) - 1 - k
-			}
-			if err := sums[i].drive(ctx, services[i], c.slice); err != nil {
-				return nil, err
-			}
+	n := c.turns() * len(services)
+	for k := range n {
+		at := round + k
+		if k >= n/2 {
+			at = round + n - k
+		}
+		i := at % len(services)
+		if err := sums[i].drive(ctx, services[i], c.slice); err != nil {
+			return nil, err
 		}
 	}
 	for i, r := range services {
@@ -143,19 +152,22 @@ type sum struct {
 	spent, cpu, own time.Duration
 }
 
+// settle is how long a service has, once it runs again, before latencies count:
+// the first requests of a turn meet caches that are others'.
+const settle = 10 * time.Millisecond
+
 // drive adds a slice, in which the service runs.
 func (s *sum) drive(ctx context.Context, x *running, length time.Duration) (err error) {
-	if err := x.Resume(); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, x.Pause()) }()
 	before, beforeOwn, err := clocks(x)
 	if err != nil {
 		return err
 	}
 	start := time.Now()
-	seen, err := s.clients.Drive(ctx, length)
-	if err != nil {
+	if err := x.Resume(); err != nil {
+		return err
+	}
+	seen, err := s.clients.Drive(ctx, length, settle)
+	if err := errors.Join(err, x.Pause()); err != nil {
 		return err
 	}
 	s.spent += time.Since(start)

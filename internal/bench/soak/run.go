@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/otelperf/otelperf-go/internal/bench/demo"
@@ -88,20 +89,22 @@ func drive(ctx context.Context, c config, p *demo.Process, w *watch, s *result.S
 	if err != nil {
 		return err
 	}
-	over, cancel := context.WithTimeout(ctx, c.length)
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	over, end := context.WithTimeout(ctx, c.length)
+	defer end()
 	w.begin(p.PID())
 	defer w.end()
 	var wg sync.WaitGroup
 	var mixed, odd int
 	var errs [3]error
 	wg.Go(func() {
-		defer cancel() // a failure ends the others too
 		var r demo.Result
 		clients := mix.Clients(p.Base, c.clients)
 		defer clients.Close()
-		r, errs[0] = clients.Drive(ctx, c.length)
+		r, errs[0] = clients.Drive(ctx, c.length, 0)
 		mixed = r.Requests
+		end()
 	})
 	wg.Go(func() {
 		every := time.NewTicker(5 * time.Second)
@@ -109,8 +112,8 @@ func drive(ctx context.Context, c config, p *demo.Process, w *watch, s *result.S
 		stranger := junk.Clients(p.Base, 1)
 		for over.Err() == nil && errs[1] == nil {
 			var r demo.Result
-			if r, errs[1] = stranger.Drive(ctx, 100*time.Millisecond); errs[1] != nil {
-				cancel()
+			if r, errs[1] = stranger.Drive(ctx, 100*time.Millisecond, 0); errs[1] != nil {
+				cancel() // ends the others too
 			}
 			odd += r.Requests
 			select {
@@ -120,8 +123,13 @@ func drive(ctx context.Context, c config, p *demo.Process, w *watch, s *result.S
 		}
 	})
 	wg.Go(func() { s.HungUp = demo.HangUp(over, p.Base) })
-	wg.Go(func() { s.Shown, errs[2] = demo.Look(over, p.Base) })
+	var shown atomic.Int64
+	wg.Go(func() {
+		if errs[2] = demo.Look(over, p.Base, &shown); errs[2] != nil {
+			cancel()
+		}
+	})
 	wg.Wait()
-	s.Requests = mixed + odd
+	s.Requests, s.Shown = mixed+odd, int(shown.Load())
 	return errors.Join(errs[:]...)
 }
