@@ -60,19 +60,33 @@ e2e-mimir: ## The same with Mimir, which takes long to build.
 bench-service: ## Compare the demo, measured, with the demo that nothing measures, under load (35 minutes).
 	$(GO) run -C internal/bench ./service -json $(CURDIR)/.cache/service.json
 
+.PHONY: bench-service-gc
+bench-service-gc: ## The same for some, collecting garbage more seldom (10 minutes).
+	GOGC=400 $(GO) run -C internal/bench ./service -rounds 6 -run '^(full|hot|everything-hot)$$' -json $(CURDIR)/.cache/service-gogc400.json
+
 .PHONY: soak
 soak: ## Drive the demo for ten minutes and fail if memory, goroutines or descriptors grow.
 	$(GO) run -C internal/bench ./soak -json $(CURDIR)/.cache/soak.json
 
+.PHONY: soak-sdk
+soak-sdk: ## The same on the SDK's own road.
+	$(GO) run -C internal/bench ./soak -hot=false -json $(CURDIR)/.cache/soak-sdk.json
+
 .cache/service.json:
 	$(MAKE) bench-service
+
+.cache/service-gogc400.json:
+	$(MAKE) bench-service-gc
 
 .cache/soak.json:
 	$(MAKE) soak
 
+.cache/soak-sdk.json:
+	$(MAKE) soak-sdk
+
 .PHONY: bench-report
-bench-report: .cache/service.json .cache/soak.json ## Write docs/PERFORMANCE.md from a run, after bench-service and soak if need be.
-	$(GO) run -C internal/bench ./report -service $(CURDIR)/.cache/service.json -soak $(CURDIR)/.cache/soak.json
+bench-report: .cache/service.json .cache/service-gogc400.json .cache/soak.json .cache/soak-sdk.json ## Write docs/PERFORMANCE.md from a run, after bench-service and soak if need be.
+	$(GO) run -C internal/bench ./report
 
 .PHONY: pictures
 pictures: ## Make the screenshots of the page in docs/images; needs Chromium.

@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 )
 
 func main() {
@@ -25,18 +26,25 @@ func main() {
 	rounds := flag.Int("rounds", 40, "how many rounds")
 	length := flag.String("time", "10ms", "how long to measure each contender in each round")
 	only := flag.String("run", "", "compare only what matches this regular expression")
-	service := flag.String("service", filepath.Join("..", "..", ".cache", "service.json"), "what ./service -json wrote; left out if there is no such file")
-	soak := flag.String("soak", filepath.Join("..", "..", ".cache", "soak.json"), "what ./soak -json wrote; left out if there is no such file")
+	cached := func(names ...string) string {
+		for i, name := range names {
+			names[i] = filepath.Join("..", "..", ".cache", name)
+		}
+		return strings.Join(names, ",")
+	}
+	const several = ", several with commas between; left out where there is no such file"
+	service := flag.String("service", cached("service.json", "service-gogc400.json"), "what ./service -json wrote"+several)
+	soak := flag.String("soak", cached("soak.json", "soak-sdk.json"), "what ./soak -json wrote"+several)
 	flag.Parse()
-	if err := run(*docs, *rounds, *length, *only, *service, *soak); err != nil {
+	if err := run(*docs, *rounds, *length, *only, strings.Split(*service, ","), strings.Split(*soak, ",")); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(docs string, rounds int, length, only, service, soak string) error {
+func run(docs string, rounds int, length, only string, services, soaks []string) error {
 	r := report{rounds: rounds, length: length}
-	if err := r.readResults(service, soak); err != nil { // before all that takes long
+	if err := r.readResults(services, soaks); err != nil { // before all that takes long
 		return err
 	}
 	lines, err := compare(rounds, length, only)

@@ -21,8 +21,8 @@ type report struct {
 	rounds int
 	length string
 
-	service *result.Service // nil: not measured
-	soak    *result.Soak    // nil: not measured
+	services []result.Service
+	soaks    []result.Soak
 }
 
 // find returns the comparison, and false if it was not run.
@@ -75,9 +75,10 @@ func (r report) claims(p printer) {
 	over := r.parts.whole - r.parts.clock
 	row("hot road: two clock readings and 40 ns for one call", over <= 40, "%.0f ns of processor time, of which the clock %.0f: clock + %.0f ns",
 		r.parts.whole, r.parts.clock, over)
-	row("hot road: no slower with all cores on one operation than alone", r.parts.crowd <= 1.05*r.parts.apart,
-		"%.0f ns of each core's time; with all cores at work, each on an operation of its own: %.0f ns, ratio %.2f; one core while the others rest: %.0f ns",
-		r.parts.crowd, r.parts.apart, r.parts.crowd/r.parts.apart, r.parts.whole)
+	row("hot road: no slower with all cores on one operation than alone", r.parts.crowd <= 1.05*r.parts.whole,
+		"%.0f ns of each core's time against %.0f ns, ratio %.2f", r.parts.crowd, r.parts.whole, r.parts.crowd/r.parts.whole)
+	row("the same, than with all cores at work on an operation each", r.parts.crowd <= 1.05*r.parts.apart,
+		"%.0f ns of each core's time against %.0f ns, ratio %.2f", r.parts.crowd, r.parts.apart, r.parts.crowd/r.parts.apart)
 	if l, ok := r.find("server-hot-serial", "bare"); ok {
 		row("hot road: the whole middleware under 300 ns", l.ours-l.theirs < 300, "%.0f ns over the bare handler's %.0f ns", l.ours-l.theirs, l.theirs)
 	}
@@ -101,10 +102,10 @@ func (r report) claims(p printer) {
 			"%.2f ms of CPU time against %.2f ms, ratio %.3f", l.ours/1e6, l.theirs/1e6, l.ours/l.theirs)
 	}
 	r.serviceClaims(p)
-	if r.soak != nil {
-		err := r.soak.Flat()
-		row("soak: flat memory, goroutines and descriptors", err == nil && r.soak.Length >= 10*time.Minute,
-			"%v, %d requests: see below", r.soak.Length, r.soak.Requests)
+	for _, s := range r.soaks {
+		err := s.Flat()
+		row(fmt.Sprintf("soak on %s: flat memory, goroutines and descriptors", roadOf(s)), err == nil && s.Length >= 10*time.Minute,
+			"%v, %d requests: see below", s.Length, s.Requests)
 	}
 	p("")
 	r.notWon(p)

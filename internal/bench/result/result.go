@@ -21,6 +21,7 @@ type Service struct {
 	When    time.Time
 	Machine string
 	Placing string // who runs on which CPU
+	GOGC    string // of all of them; empty: the default
 	Clients int
 	Rounds  int           // each with new processes
 	Length  time.Duration // that each was driven, with each load
@@ -94,7 +95,7 @@ type Round struct {
 // NewService returns one without numbers.
 func NewService(placing string, clients int, length, slice time.Duration) Service {
 	return Service{
-		When: time.Now().UTC().Truncate(time.Second), Machine: Machine(), Placing: placing,
+		When: time.Now().UTC().Truncate(time.Second), Machine: Machine(), Placing: placing, GOGC: os.Getenv("GOGC"),
 		Clients: clients, Length: length, Slice: slice,
 	}
 }

@@ -22,10 +22,7 @@ func measure(ctx context.Context, c settings, pattern *regexp.Regexp) (r result.
 		return r, fmt.Errorf("service: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	b, err := build(ctx, c, dir)
-	if err != nil {
-		return r, err
-	}
+	b := base{corpus: c.corpus, dir: dir}
 	sink, err := demo.NewSink(nil)
 	if err != nil {
 		return r, err
@@ -36,6 +33,9 @@ func measure(ctx context.Context, c settings, pattern *regexp.Regexp) (r result.
 	all := chosen(pattern)
 	r = result.NewService(demo.Placing(), c.clients, c.length, c.slice)
 	for round := range c.rounds {
+		if b.measured, b.bare, err = demo.Build(ctx, c.source, dir, 1+round); err != nil {
+			return r, err
+		}
 		for i := range all {
 			x := all[(i+round)%len(all)] // another one begins each time
 			got, err := b.compare(ctx, c, x, round)
@@ -59,12 +59,6 @@ type base struct {
 	sink           *demo.Sink
 }
 
-func build(ctx context.Context, c settings, dir string) (b base, err error) {
-	b = base{corpus: c.corpus, dir: dir}
-	b.measured, b.bare, err = demo.Build(ctx, c.source, dir)
-	return b, err
-}
-
 // An outcome is what one load came to, with the references and then the contender.
 type outcome struct {
 	load   string
@@ -72,7 +66,8 @@ type outcome struct {
 }
 
 // compare starts the references and the contender, and lets them take turns under
-// each load. How a process lies in memory is luck, so each round has new ones.
+// each load. How a process lies in memory is luck as well, so each round has new
+// ones.
 func (b base) compare(ctx context.Context, c settings, x contender, round int) (out []outcome, err error) {
 	folder, err := os.MkdirTemp(b.dir, x.name)
 	if err != nil {
