@@ -92,9 +92,12 @@ func howMeasured(s result.Service, p printer) {
 }
 
 func tablesOf(s result.Service, p printer) {
-	with := ""
+	with := fmt.Sprintf(", %d rounds", s.Rounds)
 	if s.GOGC != "" {
-		with = fmt.Sprintf(", GOGC=%s, %d rounds", s.GOGC, s.Rounds)
+		with += ", GOGC=" + s.GOGC
+	}
+	if s.Shuffle {
+		with += ", functions in another order in each"
 	}
 	for _, l := range s.Loads {
 		bare, _ := l.Find(result.Bare)

@@ -24,6 +24,7 @@ type Service struct {
 	GOGC    string // of all of them; empty: the default
 	Clients int
 	Rounds  int           // each with new processes
+	Shuffle bool          // the linker shuffled functions for each
 	Length  time.Duration // that each was driven, with each load
 	Slice   time.Duration // of a turn
 	Loads   []Load
@@ -95,7 +96,7 @@ type Round struct {
 // NewService returns one without numbers.
 func NewService(placing string, clients int, length, slice time.Duration) Service {
 	return Service{
-		When: time.Now().UTC().Truncate(time.Second), Machine: Machine(), Placing: placing, GOGC: os.Getenv("GOGC"),
+		When: time.Now().UTC().Truncate(time.Second), Machine: Machine(), Placing: placing, GOGC: os.Getenv("GOGC"), Shuffle: true,
 		Clients: clients, Length: length, Slice: slice,
 	}
 }
