@@ -115,6 +115,9 @@ func (c comparison) measure(rounds int) (ours result, peers []result) {
 				os.Exit(1)
 			}
 			got := result{float64(r.T.Nanoseconds()) / float64(r.N), r.AllocsPerOp()}
+			if own, ok := r.Extra["ns/op"]; ok { // of a part of the work
+				got.ns = own
+			}
 			if c.cpu {
 				got.ns = float64(cpu.Nanoseconds()) / float64(r.N)
 			}

@@ -204,16 +204,17 @@ func timed(f call, keys, cpus int, parallel bool) func(*testing.B) {
 	})
 }
 
+func hotServer(h http.Handler) http.Handler {
+	mw, err := middleware.New(middleware.WithMeterProvider(hotSDK()))
+	check(err)
+	return mw.Handler(middleware.Route(h))
+}
+
 // hotServerComparisons are those of serverComparisons, on the hot road.
 func hotServerComparisons() []comparison {
-	ours := func(h http.Handler) http.Handler {
-		mw, err := middleware.New(middleware.WithMeterProvider(hotSDK()))
-		check(err)
-		return mw.Handler(middleware.Route(h))
-	}
 	return []comparison{
-		serverComparison("server-hot-serial", ours, serially),
-		serverComparison("server-hot-serial-1cpu", ours, onOneCPU(serially)),
-		serverComparison("server-hot-parallel", ours, inParallel),
+		serverComparison("server-hot-serial", hotServer, serially),
+		serverComparison("server-hot-serial-1cpu", hotServer, onOneCPU(serially)),
+		serverComparison("server-hot-parallel", hotServer, inParallel),
 	}
 }
