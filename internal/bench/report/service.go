@@ -87,7 +87,7 @@ func howMeasured(s result.Service, p printer) {
 	p("measured by hand) that it is collected twenty times a second, and with one CPU the requests that meet a marking are")
 	p("the p99. A service with more on its heap, or a GOGC above 100, is collected more seldom, and what a megabyte more")
 	p("costs then does not show. Requests as light as those of `documents` pay for the few microseconds that measuring")
-	p("takes with cold caches, which the comparisons below, in a loop, do not have.")
+	p("takes with cold caches: `server-cold` below shows a part of that, for in a loop the code itself stays warm.")
 	p("")
 }
 

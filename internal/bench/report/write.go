@@ -201,6 +201,7 @@ func (r report) tables(p printer) {
 	p("as two cores get. `floor` is two clock readings and one Record of the SDK, for servers and clients of the six")
 	p("attributes that the conventions ask for and with the work itself; `clock` is two clock readings, `bare` the")
 	p("work alone. `hot` is the hot road, `1cpu` one CPU, on which collecting garbage costs time of the calls.")
+	p("`cold` is the median of requests before each of which 2 MiB of other memory were walked through.")
 	p("")
 	p("| what | ours | allocs | peer | peer's | allocs | ratio |")
 	p("|---|---:|---:|---|---:|---:|---:|")
