@@ -16,13 +16,11 @@ import (
 )
 
 // Build compiles the demo into dir: with everything, and with nothing that
-// measures it. source is the demo's folder. Where functions lie in a binary is luck
-// that may be worth some percent of its speed: the linker shuffles them by layout,
-// unless that is 0.
-func Build(ctx context.Context, source, dir string, layout int) (measured, bare string, err error) {
+// measures it. source is the demo's folder.
+func Build(ctx context.Context, source, dir string) (measured, bare string, err error) {
 	measured, bare = filepath.Join(dir, "httpdemo"), filepath.Join(dir, "httpdemo-bare")
 	for binary, tags := range map[string]string{measured: "", bare: "bare"} {
-		cmd := exec.CommandContext(ctx, "go", "build", "-tags", tags, "-ldflags", fmt.Sprint("-randlayout=", layout), "-o", binary, ".")
+		cmd := exec.CommandContext(ctx, "go", "build", "-tags", tags, "-o", binary, ".")
 		cmd.Dir = source
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return "", "", fmt.Errorf("demo: building it: %w: %s", err, out)

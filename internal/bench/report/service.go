@@ -96,9 +96,6 @@ func tablesOf(s result.Service, p printer) {
 	if s.GOGC != "" {
 		with += ", GOGC=" + s.GOGC
 	}
-	if s.Shuffle {
-		with += ", functions in another order in each"
-	}
 	for _, l := range s.Loads {
 		bare, _ := l.Find(result.Bare)
 		p("Load `%s`%s: %.0f requests a second, p99 %.2f ms, %.1f µs of CPU time for each; the service took %.2f CPUs and the", l.Name, with,

@@ -24,7 +24,6 @@ type Service struct {
 	GOGC    string // of all of them; empty: the default
 	Clients int
 	Rounds  int           // each with new processes
-	Shuffle bool          // the linker shuffled functions for each
 	Length  time.Duration // that each was driven, with each load
 	Slice   time.Duration // of a turn
 	Loads   []Load
@@ -96,7 +95,7 @@ type Round struct {
 // NewService returns one without numbers.
 func NewService(placing string, clients int, length, slice time.Duration) Service {
 	return Service{
-		When: time.Now().UTC().Truncate(time.Second), Machine: Machine(), Placing: placing, GOGC: os.Getenv("GOGC"), Shuffle: true,
+		When: time.Now().UTC().Truncate(time.Second), Machine: Machine(), Placing: placing, GOGC: os.Getenv("GOGC"),
 		Clients: clients, Length: length, Slice: slice,
 	}
 }

@@ -4,10 +4,9 @@
 //	go run -C internal/bench ./service
 //
 // There are two that nothing measures: a build without any of it, and one in
-// which it is turned off. All of them run as processes of their own. For each round
-// the programs are linked anew, their functions in another order, and in it each
-// contender is started anew and so are the two beside it; the three take turns of a
-// tenth of a second, stopped while it is not theirs, so that whatever else the
+// which it is turned off. All of them run as processes of their own. In each round,
+// each contender is started anew and so are the two beside it; the three take turns
+// of a tenth of a second, stopped while it is not theirs, so that whatever else the
 // machine does meets all alike. A second bare service among the contenders says
 // what noise is left. It prints two lines for each contender and load, and one for
 // the build that is off:

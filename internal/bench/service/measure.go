@@ -23,6 +23,9 @@ func measure(ctx context.Context, c settings, pattern *regexp.Regexp) (r result.
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	b := base{corpus: c.corpus, dir: dir}
+	if b.measured, b.bare, err = demo.Build(ctx, c.source, dir); err != nil {
+		return r, err
+	}
 	sink, err := demo.NewSink(nil)
 	if err != nil {
 		return r, err
@@ -33,9 +36,6 @@ func measure(ctx context.Context, c settings, pattern *regexp.Regexp) (r result.
 	all := chosen(pattern)
 	r = result.NewService(demo.Placing(), c.clients, c.length, c.slice)
 	for round := range c.rounds {
-		if b.measured, b.bare, err = demo.Build(ctx, c.source, dir, 1+round); err != nil {
-			return r, err
-		}
 		for i := range all {
 			x := all[(i+round)%len(all)] // another one begins each time
 			got, err := b.compare(ctx, c, x, round)

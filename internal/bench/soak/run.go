@@ -47,7 +47,7 @@ func run(ctx context.Context, c config) (s result.Soak, err error) {
 		return s, fmt.Errorf("soak: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	measured, _, err := demo.Build(ctx, c.source, dir, 0)
+	measured, _, err := demo.Build(ctx, c.source, dir)
 	if err != nil {
 		return s, err
 	}
