@@ -31,9 +31,9 @@ const maxMethods = 100
 // methodSet numbers the known methods. Number 0 is every other one. It is
 // case-sensitive, as methods are.
 type methodSet struct {
-	names   []string // names[i] has the number i+1
-	numbers map[string]uint8
 	get     uint8 // the number of GET, which most requests are
+	numbers map[string]uint8
+	names   []string // names[i] has the number i+1
 }
 
 // knownMethods reads the list of known methods from the environment, or takes

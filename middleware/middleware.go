@@ -15,18 +15,19 @@ import (
 // All methods may be called concurrently. A nil *Middleware measures nothing:
 // its Handler returns the handler as it is.
 type Middleware struct {
-	config
-	methods     methodSet
-	hosts       *serverNames
-	instruments instruments
-	series      *seriesTable[serverKey]
+	config  // with what each request looks at at its end
+	methods methodSet
+	hosts   serverNames
+	active  *activeCells[traits]
+	series  *seriesTable[serverKey]
+	shape   shapeCache
+
 	routes      *nameTable
 	joins       *joinTable
 	notes       *noteTable
-	active      *activeCells[traits]
 	overflow    [schemes][2]*series // by scheme and whether the request failed
 	dropped     droppedCounts
-	shape       shapeCache
+	instruments instruments
 	off         bool
 }
 
@@ -51,7 +52,7 @@ func New(opts ...Option) (*Middleware, error) {
 	m := &Middleware{
 		config:  c,
 		methods: methods,
-		hosts:   hosts,
+		hosts:   *hosts,
 		routes:  newNameTable(c.routeLimit),
 		joins:   newJoinTable(c.routeLimit),
 		notes:   newNoteTable(4 * c.routeLimit), // a route has some on the way in, and on the way out

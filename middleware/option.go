@@ -32,24 +32,26 @@ const (
 )
 
 type config struct {
-	provider      metric.MeterProvider
+	provider    metric.MeterProvider
+	servers     []string
+	seriesLimit int
+	routeLimit  int
+	hostLimit   int
+	side        side
+	errs        []error
+
+	// What each request looks at comes last and together: between two requests
+	// the caches are the service's own.
+	bodyEnd       bool
+	phases        bool
+	bodySizes     bool
+	contextLabels bool
 	filter        func(*http.Request) bool
 	routeFilter   func(string) bool
 	route         func(*http.Request) string
 	template      func(*http.Request) string
 	attributes    func(*http.Request) []attribute.KeyValue
 	trusted       []netip.Prefix
-	servers       []string
-	seriesLimit   int
-	routeLimit    int
-	hostLimit     int
-	bodySizes     bool
-	contextLabels bool
-	bodyEnd       bool
-	phases        bool
-
-	side side
-	errs []error
 }
 
 func newConfig(s side, opts []Option) (config, error) {
