@@ -15,7 +15,7 @@ import (
 // All methods may be called concurrently. A nil *Middleware measures nothing:
 // its Handler returns the handler as it is.
 type Middleware struct {
-	config  // with what each request looks at at its end
+	config  // its end is what each request looks at, as is all up to shape
 	methods methodSet
 	hosts   serverNames
 	active  *activeCells[traits]
@@ -52,7 +52,7 @@ func New(opts ...Option) (*Middleware, error) {
 	m := &Middleware{
 		config:  c,
 		methods: methods,
-		hosts:   *hosts,
+		hosts:   hosts,
 		routes:  newNameTable(c.routeLimit),
 		joins:   newJoinTable(c.routeLimit),
 		notes:   newNoteTable(4 * c.routeLimit), // a route has some on the way in, and on the way out

@@ -26,10 +26,10 @@ type serverName struct {
 	port    int // 0: not said
 }
 
-func newServerNames(names []string) (*serverNames, error) {
-	s := &serverNames{numbers: make(map[string]uint16, len(names))}
+func newServerNames(names []string) (serverNames, error) {
+	s := serverNames{numbers: make(map[string]uint16, len(names))}
 	if len(names) > maxServers {
-		return nil, fmt.Errorf("middleware: %d server addresses, more than %d", len(names), maxServers)
+		return s, fmt.Errorf("middleware: %d server addresses, more than %d", len(names), maxServers)
 	}
 	var errs []error
 	for _, name := range names {

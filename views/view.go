@@ -117,7 +117,7 @@ func Compose(baselines []Baseline, rules ...Rule) (sdkmetric.View, error) {
 // metric's.
 func validName(name string) bool { return len(name) <= 255 && nameCharacters.MatchString(name) }
 
-// It does not say how many: for that each of them would have a state of its own.
+// A count of repeats would make the compiled pattern a hundred times as large.
 var nameCharacters = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_./-]*$`)
 
 type compiledRule struct {

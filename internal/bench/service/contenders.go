@@ -16,12 +16,11 @@ import (
 
 // A contender is a way to run the demo.
 type contender struct {
-	name    string
-	about   string
-	bare    bool   // built without anything that measures
-	config  string // TOML
-	exports bool
-	page    bool // is open
+	name   string
+	about  string
+	bare   bool   // built without anything that measures
+	config string // TOML
+	page   bool   // is open
 }
 
 // interval is how often the measured ones collect. Each of three services has a
@@ -38,14 +37,14 @@ func config(more ...string) string { return demo.Config(interval, more...) }
 
 var contenders = []contender{
 	{name: result.Again, bare: true, about: "the bare one once more: what noise is"},
-	{name: "full", config: config(), exports: true, about: "measured, judged and exported over OTLP"},
-	{name: "hot", config: config(demo.Hot), exports: true, about: "the same on the hot road"},
-	{name: "profiling", config: config(demo.Profiled), exports: true, about: "with CPU profiles at 100 Hz"},
-	{name: "page", config: config(), exports: true, page: true, about: "with the page open"},
-	{name: "baselines", config: config(demo.TenBaselines), exports: true, about: "with 10 baselines more, four of them for each route"},
-	{name: "evidence", config: config("alerting.evidence = true"), exports: true, about: "ready to gather evidence: labels and the flight recorder"},
-	{name: "everything", config: config(demo.Profiled, demo.TenBaselines), exports: true, page: true, about: "with profiles, the page open and 10 baselines more"},
-	{name: "everything-hot", config: config(demo.Profiled, demo.Hot, demo.TenBaselines), exports: true, page: true, about: "the same on the hot road"},
+	{name: "full", config: config(), about: "measured, judged and exported over OTLP"},
+	{name: "hot", config: config(demo.Hot), about: "the same on the hot road"},
+	{name: "profiling", config: config(demo.Profiled), about: "with CPU profiles at 100 Hz"},
+	{name: "page", config: config(), page: true, about: "with the page open"},
+	{name: "baselines", config: config(demo.TenBaselines), about: "with 10 baselines more, four of them for each route"},
+	{name: "evidence", config: config("alerting.evidence = true"), about: "ready to gather evidence: labels and the flight recorder"},
+	{name: "everything", config: config(demo.Profiled, demo.TenBaselines), page: true, about: "with profiles, the page open and 10 baselines more"},
+	{name: "everything-hot", config: config(demo.Profiled, demo.Hot, demo.TenBaselines), page: true, about: "the same on the hot road"},
 }
 
 // chosen returns the contenders whose names match, and always the one that says
@@ -97,9 +96,8 @@ func (b base) start(ctx context.Context, c contender, dir string) (*running, err
 // stop ends the service.
 func (r *running) stop() error {
 	r.leave()
-	err := r.Resume() // lets a page that waits for an answer go
 	r.watching.Wait()
-	if err := errors.Join(err, r.watched, r.Stop()); err != nil {
+	if err := errors.Join(r.watched, r.Stop()); err != nil {
 		return fmt.Errorf("service: %s: %w", r.name, err)
 	}
 	return nil

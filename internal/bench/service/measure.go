@@ -66,8 +66,7 @@ type outcome struct {
 }
 
 // compare starts the references and the contender, and lets them take turns under
-// each load. How a process lies in memory is luck as well, so each round has new
-// ones.
+// each load. How a process lies in memory is luck, so each round has new ones.
 func (b base) compare(ctx context.Context, c settings, x contender, round int) (out []outcome, err error) {
 	folder, err := os.MkdirTemp(b.dir, x.name)
 	if err != nil {
@@ -102,7 +101,7 @@ func (b base) compare(ctx context.Context, c settings, x contender, round int) (
 		}
 		out = append(out, outcome{load.Name, rounds})
 	}
-	if after, _ := b.sink.Received(); x.exports && after == before {
+	if after, _ := b.sink.Received(); !x.bare && after == before {
 		return nil, errors.New("no metric was exported")
 	}
 	if x.page && services[len(services)-1].shown.Load() == 0 {
