@@ -288,6 +288,24 @@ func TestSnapshotAndHistoryAsJSON(t *testing.T) {
 	}
 }
 
+func TestAssetsAreServedWhole(t *testing.T) {
+	p, _ := served(t, "")
+	entries, err := os.ReadDir("assets")
+	if err != nil || len(entries) < 3 {
+		t.Fatalf("%d assets: %v", len(entries), err)
+	}
+	for _, e := range entries {
+		want, err := os.ReadFile(filepath.Join("assets", e.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := get(p, "/prefix/assets/"+e.Name())
+		if got := body(t, r); r.StatusCode != http.StatusOK || got != string(want) {
+			t.Errorf("%s: %d and %d bytes, want %d", e.Name(), r.StatusCode, len(got), len(want))
+		}
+	}
+}
+
 func TestEvidenceStaysInItsFolder(t *testing.T) {
 	dir := t.TempDir()
 	root := filepath.Join(dir, "evidence")
