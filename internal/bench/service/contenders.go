@@ -72,7 +72,7 @@ type running struct {
 func (b base) start(ctx context.Context, c contender, dir string) (*running, error) {
 	o := demo.Options{Dir: dir, Corpus: b.corpus, Config: c.config}
 	if err := os.Mkdir(o.Dir, 0o755); err != nil {
-		return nil, fmt.Errorf("service: %w", err)
+		return nil, err
 	}
 	binary := b.measured
 	if c.bare {
@@ -82,7 +82,7 @@ func (b base) start(ctx context.Context, c contender, dir string) (*running, err
 	}
 	p, err := demo.Start(ctx, binary, o)
 	if err != nil {
-		return nil, fmt.Errorf("service: %s: %w", c.name, err)
+		return nil, fmt.Errorf("%s: %w", c.name, err)
 	}
 	r := &running{contender: c, Process: p}
 	var looking context.Context
@@ -98,7 +98,7 @@ func (r *running) stop() error {
 	r.leave()
 	r.watching.Wait()
 	if err := errors.Join(r.watched, r.Stop()); err != nil {
-		return fmt.Errorf("service: %s: %w", r.name, err)
+		return fmt.Errorf("%s: %w", r.name, err)
 	}
 	return nil
 }

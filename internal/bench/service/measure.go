@@ -70,7 +70,7 @@ type outcome struct {
 func (b base) compare(ctx context.Context, c settings, x contender, round int) (out []outcome, err error) {
 	folder, err := os.MkdirTemp(b.dir, x.name)
 	if err != nil {
-		return nil, fmt.Errorf("service: %w", err)
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	all := append(slices.Clone(references), x)
