@@ -163,24 +163,30 @@ func TestBackoffBeginsAnewAfterASuccess(t *testing.T) {
 func TestDrainingCountsFailuresInARow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tried := make(map[string]bool)
-		var at []time.Time
+		draining := make(chan struct{})
+		var failedAt time.Time
 		d := dispatcher(t, []notify.Target{{Name: "a", Send: func(_ context.Context, a views.Alert) error {
-			at = append(at, time.Now())
+			<-draining
+			if pause := time.Since(failedAt); pause < time.Second/2 {
+				t.Errorf("tried %s %s after a failure, want about a second", a.Name, pause)
+			}
 			if !tried[a.Name] {
-				tried[a.Name] = true
+				tried[a.Name], failedAt = true, time.Now()
 				return errors.New("once")
 			}
+			failedAt = time.Time{}
 			return nil
 		}}}, notify.WithBackoff(time.Second, time.Second))
 		for _, name := range []string{"a", "b"} {
 			d.Notify(firing(name))
 		}
-		check(t, d.Shutdown(background()))
+		stopped := make(chan error)
+		go func() { stopped <- d.Shutdown(background()) }()
+		synctest.Wait() // Shutdown has begun, or its beginning might cut a pause short
+		close(draining)
+		check(t, <-stopped)
 		if s := d.Stats()[0]; s.Delivered != 2 || s.Failed != 2 {
 			t.Errorf("%+v", s)
-		}
-		if pause := at[2].Sub(at[1]); pause < time.Second/2 {
-			t.Errorf("tried again after %s while draining, want about a second", pause)
 		}
 	})
 	synctest.Test(t, func(t *testing.T) {
