@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"go.opentelemetry.io/otel/attribute"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
@@ -232,13 +233,23 @@ func (rw *response) dropLabels() {
 
 type contextKey struct{}
 
+// inContexts is set once any response is in a context. Most programs have none:
+// a Route without a middleware would search each request's context in vain.
+var inContexts atomic.Bool
+
 func fromContext(ctx context.Context) *response {
+	if !inContexts.Load() {
+		return nil
+	}
 	rw, _ := ctx.Value(contextKey{}).(*response)
 	return rw
 }
 
 // withResponse returns r with rw in its context.
 func withResponse(r *http.Request, rw *response) *http.Request {
+	if !inContexts.Load() {
+		inContexts.Store(true)
+	}
 	return r.WithContext(context.WithValue(r.Context(), contextKey{}, rw))
 }
 

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -56,8 +57,8 @@ func (d *demo) run(ctx context.Context) (err error) {
 	base := "http://" + listener.Addr().String()
 
 	if d.drive == 0 {
-		d.say("serving on %s until interrupted; see %[1]s/debug/otelperf/ or try\ncurl '%[1]s/search?q=json+encoding&k=5'\n"+
-			"curl -H 'Content-Type: application/json' -d '{\"title\":\"…\",\"text\":\"…\"}' %[1]s/documents", base)
+		d.say("serving on %s until interrupted; see %[1]s%[2]s or try\ncurl '%[1]s/search?q=json+encoding&k=5'\n"+
+			"curl -H 'Content-Type: application/json' -d '{\"title\":\"…\",\"text\":\"…\"}' %[1]s/documents", base, page)
 		select {
 		case err = <-served:
 		case <-ctx.Done():
@@ -109,17 +110,22 @@ func (d *demo) handler(x *index.Index, mon *monitor.Monitor, log *slog.Logger, h
 	if err != nil {
 		return nil, err
 	}
-	root := http.NewServeMux()
-	root.Handle("/debug/otelperf/", mon.Handler()) // not measured: it is not what the service is for
-	measured := mw.Handler(middleware.Route(newAPI(s, d.slow, log)))
-	root.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+	mux := newAPI(s, d.slow, log)
+	mux.Handle(page, mon.Handler())
+	measured := mw.Handler(middleware.Route(mux))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if isWork(r) {
 			defer handled.Add(1)
 		}
 		measured.ServeHTTP(w, r)
-	})
-	return root, nil
+	}), nil
 }
 
-// isWork leaves out the requests that only ask whether the service is there.
-func isWork(r *http.Request) bool { return r.URL.Path != "/healthz" }
+// page is where the monitor shows what it measures and judges.
+const page = "/debug/otelperf/"
+
+// isWork leaves out what the service is not for: requests that only ask whether
+// it is there, and the page.
+func isWork(r *http.Request) bool {
+	return r.URL.Path != "/healthz" && !strings.HasPrefix(r.URL.Path, page)
+}

@@ -8,6 +8,35 @@ import (
 	"github.com/otelperf/otelperf-go/internal/nearest"
 )
 
+// A schema is what keys and tables there are. It is made for each file and let go
+// with it: a program reads its configuration once, and would keep the texts of the
+// documentation for as long as it runs.
+type schema struct {
+	fields         map[string]field[Config]
+	baselineFields map[string]field[Table]
+
+	// All keys, and all tables that keys are in, in the order of the
+	// documentation and without patterns.
+	keys, tables []string
+}
+
+func newSchema() *schema {
+	s := &schema{fields: index(fields()), baselineFields: index(tableFields())}
+	for _, k := range Keys() {
+		if strings.Contains(k.Name, "<") {
+			continue
+		}
+		s.keys = append(s.keys, k.Name)
+		if table := k.Name[:strings.LastIndexByte(k.Name, '.')]; !slices.Contains(s.tables, table) {
+			s.tables = append(s.tables, table)
+		}
+		if strings.HasPrefix(k.Type, "table") {
+			s.tables = append(s.tables, k.Name)
+		}
+	}
+	return s
+}
+
 // index finds fields by name.
 func index[T any](fields []field[T]) map[string]field[T] {
 	m := make(map[string]field[T], len(fields))
@@ -16,11 +45,6 @@ func index[T any](fields []field[T]) map[string]field[T] {
 	}
 	return m
 }
-
-var (
-	fieldsByName      = index(fields)
-	tableFieldsByName = index(tableFields)
-)
 
 // apply overrides c by one file.
 func (c *Config) apply(file string, data []byte) error {
@@ -33,8 +57,9 @@ func (c *Config) apply(file string, data []byte) error {
 	if err != nil {
 		return err
 	}
+	known := newSchema()
 	for _, a := range assigned {
-		if err := c.assign(a, tables); err != nil {
+		if err := c.assign(known, a, tables); err != nil {
 			return err
 		}
 	}
@@ -101,23 +126,23 @@ func (c *Config) tables(assigned []assignment) ([]int, error) {
 }
 
 // assign puts one assignment where it belongs.
-func (c *Config) assign(a assignment, tables []int) error {
+func (c *Config) assign(known *schema, a assignment, tables []int) error {
 	var wrong *Error
 	key := ""
 	switch {
 	case a.array && !isBaseline(a.path) && a.path[0] != "baseline":
 		name := dotted(a.path)
-		if !isTable(a.path) {
-			wrong = unknownTable(a)
+		if !known.isTable(a.path) {
+			wrong = known.unknownTable(a)
 		} else {
 			wrong = a.at.errorf(name, "%s is one table, not a list: write [%s]", name, name)
 		}
 	case a.path[0] == "baseline":
-		return c.assignTable(a, tables)
+		return c.assignTable(known, a, tables)
 	case a.path[0] == "baseline_targets":
-		key, wrong = c.assignTarget(a)
+		key, wrong = c.assignTarget(known, a)
 	default:
-		key, wrong = setField(c, fieldsByName, "", a.path, a)
+		key, wrong = setField(known, c, known.fields, "", a.path, a)
 	}
 	if wrong != nil {
 		return wrong
@@ -128,7 +153,7 @@ func (c *Config) assign(a assignment, tables []int) error {
 	return nil
 }
 
-func (c *Config) assignTable(a assignment, tables []int) error {
+func (c *Config) assignTable(known *schema, a assignment, tables []int) error {
 	switch {
 	case len(a.path) == 1 && !a.header:
 		return a.at.errorf("baseline", "baseline %s: want [[baseline]] tables", is(a.value))
@@ -141,7 +166,7 @@ func (c *Config) assignTable(a assignment, tables []int) error {
 		return a.at.errorf(name, "%s is one table, not a list: write [%s]", name, name)
 	}
 	t := &c.Tables[tables[a.element]]
-	key, wrong := setField(t, tableFieldsByName, "baseline.", a.path[1:], a)
+	key, wrong := setField(known, t, known.baselineFields, "baseline.", a.path[1:], a)
 	if wrong != nil {
 		return wrong
 	}
@@ -152,7 +177,7 @@ func (c *Config) assignTable(a assignment, tables []int) error {
 }
 
 // assignTarget takes a key of [baseline_targets].
-func (c *Config) assignTarget(a assignment) (string, *Error) {
+func (c *Config) assignTarget(known *schema, a assignment) (string, *Error) {
 	if len(a.path) == 1 {
 		if a.header {
 			return "", nil
@@ -163,7 +188,7 @@ func (c *Config) assignTarget(a assignment) (string, *Error) {
 		return "", nil
 	}
 	name, key := strings.Join(a.path[1:], "."), dotted(a.path)
-	if _, limit := fieldsByName["thresholds."+name]; limit {
+	if _, limit := known.fields["thresholds."+name]; limit {
 		return "", a.at.errorf(key, "unknown key %q, did you mean \"thresholds.%s\"?", key, name)
 	}
 	s, ok := parseShort(name)
@@ -189,7 +214,7 @@ func (c *Config) assignTarget(a assignment) (string, *Error) {
 
 // setField finds the field that a path belongs to and gives it the value. It
 // returns the field's full key, "" for a table's header.
-func setField[T any](t *T, fields map[string]field[T], prefix string, path []string, a assignment) (string, *Error) {
+func setField[T any](known *schema, t *T, fields map[string]field[T], prefix string, path []string, a assignment) (string, *Error) {
 	for n := len(path); n > 0; n-- {
 		if slices.ContainsFunc(path[:n], func(p string) bool { return !bareKey(p) }) {
 			continue // a quoted part could spell a dotted name
@@ -226,42 +251,24 @@ func setField[T any](t *T, fields map[string]field[T], prefix string, path []str
 		return key, nil
 	}
 	switch {
-	case a.header && isTable(a.path):
+	case a.header && known.isTable(a.path):
 		return "", nil
 	case a.header:
-		return "", unknownTable(a)
-	case isTable(a.path):
+		return "", known.unknownTable(a)
+	case known.isTable(a.path):
 		name := dotted(a.path)
 		return "", a.at.errorf(name, "%s %s: want a table, as in [%s]", name, is(a.value), name)
 	}
-	return "", unknownKey(a)
+	return "", known.unknownKey(a)
 }
 
 // isTable reports whether a path is a table with keys in it.
-func isTable(path []string) bool {
+func (known *schema) isTable(path []string) bool {
 	return !slices.ContainsFunc(path, func(p string) bool { return !bareKey(p) }) &&
-		slices.Contains(tableNames, strings.Join(path, "."))
+		slices.Contains(known.tables, strings.Join(path, "."))
 }
 
-// fullNames are all keys, tableNames all tables that keys are in, both in the
-// order of the documentation and without patterns.
-var fullNames, tableNames = func() (keys, tables []string) {
-	for _, k := range Keys() {
-		if strings.Contains(k.Name, "<") {
-			continue
-		}
-		keys = append(keys, k.Name)
-		if table := k.Name[:strings.LastIndexByte(k.Name, '.')]; !slices.Contains(tables, table) {
-			tables = append(tables, table)
-		}
-		if strings.HasPrefix(k.Type, "table") {
-			tables = append(tables, k.Name)
-		}
-	}
-	return keys, tables
-}()
-
-func unknownTable(a assignment) *Error {
+func (known *schema) unknownTable(a assignment) *Error {
 	name := dotted(a.path)
 	brackets := func(t string) string {
 		if t == "baseline" {
@@ -269,11 +276,11 @@ func unknownTable(a assignment) *Error {
 		}
 		return "[" + t + "]"
 	}
-	if near := nearest.To(name, tableNames); near != "" {
+	if near := nearest.To(name, known.tables); near != "" {
 		return a.at.errorf(name, "unknown table [%s], did you mean %s?", name, brackets(near))
 	}
 	var top []string
-	for _, t := range tableNames {
+	for _, t := range known.tables {
 		if !strings.Contains(t, ".") {
 			top = append(top, brackets(t))
 		}
@@ -283,14 +290,14 @@ func unknownTable(a assignment) *Error {
 
 // unknownKey suggests what was meant: a key of the same table, else the same
 // key of another table, else one that is spelt like it.
-func unknownKey(a assignment) *Error {
+func (known *schema) unknownKey(a assignment) *Error {
 	name := dotted(a.path)
 	table, last := "", a.path[len(a.path)-1]
 	if i := len(a.path) - 1; i > 0 {
 		table = dotted(a.path[:i]) + "."
 	}
 	var siblings, elsewhere []string
-	for _, k := range fullNames {
+	for _, k := range known.keys {
 		i := strings.LastIndexByte(k, '.') + 1
 		if k[:i] == table {
 			siblings = append(siblings, k[i:])
@@ -306,10 +313,10 @@ func unknownKey(a assignment) *Error {
 		near = "baseline_targets." + last
 	}
 	if near == "" {
-		near = nearest.To(name, fullNames)
+		near = nearest.To(name, known.keys)
 	}
 	if near == "" && table == "" {
-		near = nearestIn(last, fullNames)
+		near = nearestIn(last, known.keys)
 	}
 	switch {
 	case near != "":
@@ -317,7 +324,7 @@ func unknownKey(a assignment) *Error {
 	case len(siblings) > 0:
 		return a.at.errorf(name, "unknown key %q: [%s] has %s", name, strings.TrimSuffix(table, "."), strings.Join(siblings, ", "))
 	default:
-		return a.at.errorf(name, "unknown key %q: every key is in a table, such as [%s]", name, tableNames[0])
+		return a.at.errorf(name, "unknown key %q: every key is in a table, such as [%s]", name, known.tables[0])
 	}
 }
 

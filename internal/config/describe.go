@@ -17,7 +17,7 @@ import (
 func (c *Config) Describe(w io.Writer) error {
 	b := new(strings.Builder)
 	table := ""
-	for _, f := range fields {
+	for _, f := range fields() {
 		name, key, _ := strings.Cut(f.Name, ".")
 		value := f.show(c)
 		switch f.Name {
@@ -49,7 +49,7 @@ func (c *Config) Describe(w io.Writer) error {
 	}
 	for i := range c.Tables {
 		fmt.Fprintf(b, "\n[[baseline]]\n")
-		for _, f := range tableFields {
+		for _, f := range tableFields() {
 			if value := f.show(&c.Tables[i]); value != "" {
 				fmt.Fprintf(b, "%s = %s\n", f.Name, value)
 			}

@@ -65,29 +65,33 @@ func checkURL(s string) string {
 	return ""
 }
 
-var alertmanagerFields = append([]field[Config]{
-	list("alertmanager.urls", "", "Addresses of the Alertmanagers that alerts go to, such as `http://localhost:9093`; each instance by itself, not a load balancer. Unless set: none.",
-		checkURL,
-		func(c *Config, urls []string) { c.Alertmanager.URLs = urls }),
-	span("alertmanager.repeat_seconds", "s", time.Second, limits{lo: 1, hi: 3600},
-		"How often a firing alert is sent again. Unless set: 60.",
-		func(c *Config) *time.Duration { return &c.Alertmanager.RepeatEvery }),
-	text("alertmanager.generator_url", maxText, "A text/template for the link from an alert to its source, with the fields of views.Alert.",
-		func(c *Config) *string { return &c.Alertmanager.GeneratorURL }),
-	texts("alertmanager.labels", "Labels of every alert that has none of that name.", false,
-		func(c *Config) *map[string]string { return &c.Alertmanager.Labels }),
-}, clientFields("alertmanager", func(c *Config) *Client { return &c.Alertmanager.Client })...)
+func alertmanagerFields() []field[Config] {
+	return append([]field[Config]{
+		list("alertmanager.urls", "", "Addresses of the Alertmanagers that alerts go to, such as `http://localhost:9093`; each instance by itself, not a load balancer. Unless set: none.",
+			checkURL,
+			func(c *Config, urls []string) { c.Alertmanager.URLs = urls }),
+		span("alertmanager.repeat_seconds", "s", time.Second, limits{lo: 1, hi: 3600},
+			"How often a firing alert is sent again. Unless set: 60.",
+			func(c *Config) *time.Duration { return &c.Alertmanager.RepeatEvery }),
+		text("alertmanager.generator_url", maxText, "A text/template for the link from an alert to its source, with the fields of views.Alert.",
+			func(c *Config) *string { return &c.Alertmanager.GeneratorURL }),
+		texts("alertmanager.labels", "Labels of every alert that has none of that name.", false,
+			func(c *Config) *map[string]string { return &c.Alertmanager.Labels }),
+	}, clientFields("alertmanager", func(c *Config) *Client { return &c.Alertmanager.Client })...)
+}
 
-var webhookFields = append([]field[Config]{
-	secret("webhook.url", "Where every alert is sent as a request of its own. Unless set: nowhere.", checkURL,
-		func(c *Config) *string { return &c.Webhook.URL }),
-	word("webhook.method", []string{"POST", "PUT", "PATCH"}, "The request's method. Unless set: POST.",
-		func(c *Config) *string { return &c.Webhook.Method }),
-	body("webhook.body", "A text/template with the fields of views.Alert, and the functions json and attr. Unless set: the alert's JSON.",
-		func(c *Config) *string { return &c.Webhook.Body }),
-	text("webhook.content_type", 255, "The body's type. Unless set: application/json.",
-		func(c *Config) *string { return &c.Webhook.ContentType }),
-}, clientFields("webhook", func(c *Config) *Client { return &c.Webhook.Client })...)
+func webhookFields() []field[Config] {
+	return append([]field[Config]{
+		secret("webhook.url", "Where every alert is sent as a request of its own. Unless set: nowhere.", checkURL,
+			func(c *Config) *string { return &c.Webhook.URL }),
+		word("webhook.method", []string{"POST", "PUT", "PATCH"}, "The request's method. Unless set: POST.",
+			func(c *Config) *string { return &c.Webhook.Method }),
+		body("webhook.body", "A text/template with the fields of views.Alert, and the functions json and attr. Unless set: the alert's JSON.",
+			func(c *Config) *string { return &c.Webhook.Body }),
+		text("webhook.content_type", 255, "The body's type. Unless set: application/json.",
+			func(c *Config) *string { return &c.Webhook.ContentType }),
+	}, clientFields("webhook", func(c *Config) *Client { return &c.Webhook.Client })...)
+}
 
 func clientFields(table string, of func(*Config) *Client) []field[Config] {
 	return []field[Config]{

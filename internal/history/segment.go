@@ -194,7 +194,7 @@ func mend(f *os.File) (int64, error) {
 	return end, f.Truncate(end)
 }
 
-var timePattern = regexp.MustCompile(`"timeUnixNano":\s*"([0-9]{1,19})"`)
+var timePattern = regexp.MustCompile(`"timeUnixNano":\s*"([0-9]+)"`)
 
 // lineTime returns the time of a line's points, zero if it has none.
 func lineTime(line []byte) time.Time {

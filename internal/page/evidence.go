@@ -18,9 +18,6 @@ const (
 	maxIndex   = 1 << 20 // bytes of an index.json
 )
 
-// evidencePath tells folder and file of a download.
-var evidencePath = regexp.MustCompile(`(?:^|/)evidence/([^/]+)/([^/]+)$`)
-
 // safeName tells whether name may be a folder's or a file's. It begins with a
 // letter or a digit: no path leads elsewhere.
 func safeName(name string) bool { return len(name) <= 200 && nameCharacters.MatchString(name) }

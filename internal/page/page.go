@@ -3,7 +3,6 @@ package page
 import (
 	"errors"
 	"net/http"
-	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -170,14 +169,17 @@ func (h *Handler) route(path string) (name string, ok bool) {
 			return name, true
 		}
 	}
-	if m := evidencePath.FindStringSubmatch(path); m != nil && safeName(m[1]) && safeName(m[2]) {
-		return "evidence/" + m[1] + "/" + m[2], true
+	parts := strings.Split("//"+path, "/") // three or more
+	parts = parts[len(parts)-3:]
+	switch kind, folder, last := parts[0], parts[1], parts[2]; {
+	case last == "":
+		return "", true
+	case kind == "evidence" && folder != "":
+		return strings.Join(parts, "/"), safeName(folder) && safeName(last)
+	default: // names that look like ours are not the page
+		return "", folder != "api" && folder != "assets"
 	}
-	return "", !unknown.MatchString(path)
 }
-
-// unknown finds names that look like ours and are not.
-var unknown = regexp.MustCompile(`(?:^|/)(?:(?:api|assets)/[^/]+|evidence/[^/]+/[^/]+)$`)
 
 func (h *Handler) index(w http.ResponseWriter, r *http.Request) {
 	if !strings.HasSuffix(r.URL.Path, "/") {

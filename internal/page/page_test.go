@@ -186,7 +186,15 @@ func TestAnyPrefix(t *testing.T) {
 	if r.StatusCode != http.StatusMovedPermanently || r.Header.Get("Location") != "otelperf/" {
 		t.Errorf("without a slash: %d to %q", r.StatusCode, r.Header.Get("Location"))
 	}
-	for _, path := range []string{"/assets/nothing.js", "/api/nothing", "/evidence/folder/file", "/p/evidence/.hidden/file"} {
+	for path, to := range map[string]string{"/api": "api/", "/evidence/x": "x/", "/p/evidence//x": "x/", "/a/b/c": "c/"} {
+		if r := get(p, path); r.StatusCode != http.StatusMovedPermanently || r.Header.Get("Location") != to {
+			t.Errorf("%s, where the page may be: %d to %q", path, r.StatusCode, r.Header.Get("Location"))
+		}
+	}
+	for _, path := range []string{
+		"/assets/nothing.js", "/api/nothing", "/evidence/folder/file", "/p/evidence/.hidden/file", "/evidence/folder/.hidden",
+		"/evidence/api/.x", "/evidence/assets/x",
+	} {
 		if r := get(p, path); r.StatusCode != http.StatusNotFound {
 			t.Errorf("%s: %d", path, r.StatusCode)
 		}

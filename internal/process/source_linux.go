@@ -1,11 +1,15 @@
 package process
 
 import (
+	"bytes"
+	"errors"
+	"fmt"
 	"os"
 	"runtime"
+	"strconv"
+	"strings"
 	"time"
 
-	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
 )
 
@@ -16,46 +20,88 @@ const ticksPerSecond = 100
 // system reads /proc. It prefers statm for memory: newer kernels sum up the
 // counters of all CPUs for it, but not for stat.
 type system struct {
-	proc    procfs.Proc
 	started time.Duration // from the machine's start
 	quota   quota
 }
 
 func newSource() (source, error) {
-	proc, err := procfs.Self()
-	if err != nil {
-		return nil, err
-	}
-	stat, err := proc.Stat()
+	stat, err := numbers("/proc/self/stat", statThreads, statStarted)
 	if err != nil {
 		return nil, err
 	}
 	return &system{
-		proc:    proc,
-		started: time.Duration(stat.Starttime) * (time.Second / ticksPerSecond),
+		started: time.Duration(stat[1]) * (time.Second / ticksPerSecond),
 		quota:   quota{root: os.DirFS("/")},
 	}, nil
 }
 
+// Fields of stat and statm by their places as [numbers] counts them.
+const (
+	statThreads = 17 // behind the name, which may have blanks in it
+	statStarted = 19
+
+	statmSize     = 0
+	statmResident = 1
+)
+
+// numbers returns fields of one of the kernel's files by their places: from 0,
+// behind the last parenthesis where there is one.
+func numbers(file string, places ...int) ([]int64, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	out := make([]int64, len(places))
+	for i, place := range places {
+		if place >= len(fields) {
+			return nil, fmt.Errorf("%s has %d fields, not the expected %d: %.100q", file, len(fields), place+1, text)
+		}
+		if out[i], err = strconv.ParseInt(fields[place], 10, 64); err != nil {
+			return nil, fmt.Errorf("%s: field %d: %w", file, place, err)
+		}
+	}
+	return out, nil
+}
+
 func (*system) usage() (usage, error) { return rusage() }
 
-func (s *system) memory() (resident, virtual int64, err error) {
-	m, err := s.proc.Statm()
+func (*system) memory() (resident, virtual int64, err error) {
+	m, err := numbers("/proc/self/statm", statmResident, statmSize)
 	if err != nil {
 		return 0, 0, err
 	}
 	page := int64(os.Getpagesize())
-	return int64(m.Resident) * page, int64(m.Size) * page, nil
+	return m[0] * page, m[1] * page, nil
 }
 
-func (s *system) threads() (int64, error) {
-	stat, err := s.proc.Stat()
-	return int64(stat.NumThreads), err
+func (*system) threads() (int64, error) {
+	stat, err := numbers("/proc/self/stat", statThreads)
+	if err != nil {
+		return 0, err
+	}
+	return stat[0], nil
 }
 
-func (s *system) descriptors() (int64, error) {
-	n, err := s.proc.FileDescriptorsLen()
-	return int64(n), err
+// descriptorFolder has an entry for each open file.
+const descriptorFolder = "/proc/self/fd"
+
+// descriptors asks Linux 6.2 and newer, which tell the number as the folder's size.
+func (*system) descriptors() (int64, error) {
+	if info, err := os.Stat(descriptorFolder); err == nil && info.Size() > 0 {
+		return info.Size(), nil
+	}
+	return countDescriptors()
+}
+
+// countDescriptors leaves out the one that it takes to count them.
+func countDescriptors() (int64, error) {
+	f, err := os.Open(descriptorFolder)
+	if err != nil {
+		return 0, err
+	}
+	names, err := f.Readdirnames(-1)
+	return int64(len(names) - 1), errors.Join(err, f.Close())
 }
 
 func (*system) descriptorLimit() (int64, error) { return rlimit() }

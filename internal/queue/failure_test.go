@@ -42,6 +42,12 @@ func TestPartialSuccess(t *testing.T) {
 		{"a warning", errors.New("OTLP partial success: mind this (0 metric data points rejected)"), 0, 0},
 		{"more than there were", errors.New("OTLP partial success: m (99 metric data points rejected)"), 3, 0},
 		{"and an error", errors.Join(errors.New("OTLP partial success: m (1 metric data points rejected)"), errors.New("broken")), 0, 2},
+		{"parentheses", errors.New("OTLP partial success: (3 metric data points rejected) (1 metric data points rejected)"), 1, 0},
+		{"no message", errors.New("OTLP partial success:  (1 metric data points rejected)"), 1, 0},
+		{"no number", errors.New("OTLP partial success: none metric data points rejected)"), 0, 2},
+		{"below nothing", errors.New("OTLP partial success: m (-1 metric data points rejected)"), 0, 2},
+		{"of spans", errors.New("OTLP partial success: m (1 spans rejected)"), 0, 2},
+		{"another beginning", errors.New("a partial success: m (1 metric data points rejected)"), 0, 2},
 		{"absurd", errors.New("OTLP partial success: m (99999999999999999999999 metric data points rejected)"), 0, 2},
 	}
 	for _, test := range tests {

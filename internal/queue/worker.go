@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -247,21 +246,22 @@ func weigh(rm *metricdata.ResourceMetrics) (points, delta int) {
 	return points, delta
 }
 
-// rejectedPoints is how the OTLP exporters say that a backend took all but
-// some data points. Their type for it is internal to each of them.
-var rejectedPoints = regexp.MustCompile(`^OTLP partial success: (?s:.*) \((\d+) metric data points rejected\)$`)
-
-// partialSuccess reports whether err says nothing but that, and how many data
-// points were rejected.
+// partialSuccess reports whether err says nothing but that a backend took all
+// but some data points, and how many were rejected. The exporters' own type for
+// it is internal to each of them, so it is known by its text.
 func partialSuccess(err error) (rejected int, ok bool) {
-	for {
-		match := rejectedPoints.FindStringSubmatch(err.Error())
-		if match != nil {
-			n, convErr := strconv.Atoi(match[1])
-			return n, convErr == nil
+	for ; err != nil; err = errors.Unwrap(err) {
+		text, isPartial := strings.CutPrefix(err.Error(), "OTLP partial success: ")
+		text, isPoints := strings.CutSuffix(text, " metric data points rejected)")
+		if !isPartial || !isPoints {
+			continue
 		}
-		if err = errors.Unwrap(err); err == nil {
+		i := strings.LastIndex(text, " (")
+		if i < 0 {
 			return 0, false
 		}
+		n, err := strconv.ParseUint(text[i+2:], 10, 31)
+		return int(n), err == nil
 	}
+	return 0, false
 }

@@ -1,0 +1,6 @@
+package process
+
+var (
+	Numbers          = numbers
+	CountDescriptors = countDescriptors
+)
