@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -30,7 +31,8 @@ func TestEverythingIsMeasured(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler, err := d.handler(testService(t, 10, 0).index, mon, log, new(atomic.Int64))
+	var handled atomic.Int64
+	handler, err := d.handler(testService(t, 10, 0).index, mon, log, &handled)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +46,13 @@ func TestEverythingIsMeasured(t *testing.T) {
 	send(t, "GET", server.URL+"/documents/encoding/json.Marshal", "", "")
 	send(t, "GET", server.URL+"/documents/nothing", "", "")
 	send(t, "GET", server.URL+"/healthz", "", "")
+	if r := send(t, "GET", server.URL+page+"api/overview", "", ""); r.status != http.StatusOK {
+		t.Errorf("the page: %d", r.status)
+	}
 	server.Close()
+	if n := handled.Load(); n != 6 {
+		t.Errorf("%d requests handled, want 6", n)
+	}
 
 	m, err := measure(t.Context(), mon, total)
 	if err != nil {
