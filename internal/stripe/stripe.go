@@ -104,7 +104,11 @@ func (c *Count) Init() { c.first.of = &c.spread }
 func (c *Count) Enter() *Cell {
 	cell := &c.first
 	if i := c.spread.Choose(); i != 0 {
-		cell = c.cell(i)
+		if cells := c.cells.Load(); cells != nil {
+			cell = &(*cells)[i]
+		} else {
+			cell = c.cell(i)
+		}
 	}
 	cell.n.Add(1)
 	return cell

@@ -4,6 +4,7 @@ import (
 	"context"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -20,10 +21,13 @@ import (
 type parts struct {
 	loop, clock, active, record, exponential, recordOnly, whole float64
 
-	// The whole, with one goroutine for each core at the same operation, in
-	// time of one core; the same with an operation for each, which share nothing,
-	// and of one atomic number in place of the active count.
-	crowd, apart, crowdAtomic, aloneAtomic float64
+	// The whole in each round by one goroutine, by one for each core at the same
+	// operation, and by one for each at an operation of its own, which share
+	// nothing. In time of one core.
+	alone, crowd, apart []float64
+
+	// One atomic number in place of the active count.
+	crowdAtomic, aloneAtomic float64
 }
 
 const calls = 20000
@@ -96,6 +100,8 @@ func measureParts(rounds int) (p parts, err error) {
 	count.Init()
 	var number paddedNumber
 	do := func(op *otelperf.Operation) func() { return func() { _ = op.Do(ctx, nothing) } }
+	shared := func(int) func() { return do(op) }
+	own := func(core int) func() { return do(ops[1+core]) }
 	clock := func() {
 		start := time.Since(epoch)
 		runtime.KeepAlive(time.Since(epoch) - start)
@@ -107,8 +113,7 @@ func measureParts(rounds int) (p parts, err error) {
 			}
 		}
 	}
-	same := func(f func()) func(int) func() { return func(int) func() { return times(f) } }
-	cores := float64(runtime.GOMAXPROCS(0))
+	cores := runtime.GOMAXPROCS(0)
 	tasks := []struct {
 		result *float64
 		per    float64
@@ -121,36 +126,54 @@ func measureParts(rounds int) (p parts, err error) {
 		{&p.exponential, calls, times(func() { exponential.Record(ctx, 0.0003) })},
 		{&p.recordOnly, calls, times(func() { op.Record(ctx, 300*time.Microsecond, nil) })},
 		{&p.whole, calls, times(do(op))},
-		{&p.crowd, calls * cores, crowd(same(do(op)))},
-		{&p.apart, calls * cores, crowd(func(core int) func() { return times(do(ops[1+core])) })},
-		{&p.aloneAtomic, calls, times(number.both)},
-		{&p.crowdAtomic, calls * cores, crowd(same(number.both))},
 	}
 	for round := range rounds {
 		if err := collect(); err != nil { // as a service does, now and then
 			return p, err
 		}
 		for _, t := range tasks {
-			got := cpuTime(t.run) / t.per
-			if round == 0 || got < *t.result {
-				*t.result = got
-			}
+			best(t.result, cpuTime(t.run)/t.per, round)
 		}
+		p.alone = append(p.alone, together(1, shared))
+		p.crowd = append(p.crowd, together(cores, shared))
+		p.apart = append(p.apart, together(cores, own))
+		plain := func(int) func() { return number.both }
+		best(&p.aloneAtomic, together(1, plain), round)
+		best(&p.crowdAtomic, together(cores, plain), round)
 	}
 	return p, nil
 }
 
-// crowd runs what of returns for each core on all of them at once.
-func crowd(of func(core int) func()) func() {
-	fs := make([]func(), runtime.GOMAXPROCS(0))
-	for i := range fs {
-		fs[i] = of(i)
+// best keeps the least.
+func best(of *float64, got float64, round int) {
+	if round == 0 || got < *of {
+		*of = got
 	}
-	return func() {
-		var wg sync.WaitGroup
-		for _, f := range fs {
-			wg.Go(f)
-		}
-		wg.Wait()
+}
+
+// together has n threads call what of returns for each, all at the same time, and
+// returns how many nanoseconds of its own time a thread took for a call. What the
+// scheduler does to start and end them does not count.
+func together(n int, of func(thread int) func()) float64 {
+	const calls = 10 * calls
+	var ready, spent atomic.Int64
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() {
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			f := of(i)
+			f()
+			for ready.Add(1); ready.Load() < int64(n); {
+				runtime.Gosched()
+			}
+			start := threadTime()
+			for range calls {
+				f()
+			}
+			spent.Add(int64(threadTime() - start))
+		})
 	}
+	wg.Wait()
+	return float64(spent.Load()) / float64(n*calls)
 }

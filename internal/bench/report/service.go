@@ -51,7 +51,7 @@ func ofService(throughput, p99, noise result.Ratio) string {
 	case throughput.Low >= 0.98 && p99.Median <= highest:
 		return verdict(true)
 	}
-	return "undecided"
+	return undecided
 }
 
 // serviceText shows the comparisons of the whole service.
@@ -85,11 +85,12 @@ func howMeasured(s result.Service, p printer) {
 	p("reader and the OTLP receiver share the generator's CPU.")
 	p("")
 	p("What `disabled` costs, linking costs: with pprof's heap profiles in the binary the runtime samples allocations, which")
-	p("it does not otherwise; the binary is twice as large; and descriptors and tables of the exporters are on the heap. Of")
-	p("what the others cost in the `mix`, the p99 and a good part of the CPU time are the garbage collector's: this service's")
-	p("heap is so small (4.6 MB, `disabled` 5.1, `full` 5.9, measured by hand) that it is collected twenty times a second, and")
-	p("with one CPU the requests that meet a marking are the p99. Requests as light as those of `documents` pay for the few")
-	p("microseconds that measuring takes with cold caches: `server-cold` below shows a part of that, for in a loop the code")
+	p("it does not otherwise, and the binary is twice as large. Of what the others cost in the `mix`, the p99 and a good part")
+	p("of the CPU time are the garbage collector's. This service's heap is so small (4.0 MB, most of it text, and the same for")
+	p("`disabled`; 5.0 for `full`) that it is collected nearly twenty times a second, which takes 2.2 ms of CPU time each time, and")
+	p("2.8 for `full` (by gctrace, by hand). With one CPU the requests that meet a marking are the p99. Requests as light as")
+	p("those of `documents` pay for the few microseconds that measuring takes with cold caches, nearly half of them in the")
+	p("SDK's Record: `server-cold` below shows a part of that, for in a loop the code")
 	p("itself stays warm.")
 	p("")
 }
