@@ -57,7 +57,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 	base := "http://" + listener.Addr().String()
 
 	if d.drive == 0 {
-		d.say("serving on %s until interrupted; see %[1]s%[2]s or try\ncurl '%[1]s/search?q=json+encoding&k=5'\n"+
+		d.say("serving on %s until interrupted; see %[1]s%[2]s/ or try\ncurl '%[1]s/search?q=json+encoding&k=5'\n"+
 			"curl -H 'Content-Type: application/json' -d '{\"title\":\"…\",\"text\":\"…\"}' %[1]s/documents", base, page)
 		select {
 		case err = <-served:
@@ -111,7 +111,7 @@ func (d *demo) handler(x *index.Index, mon *monitor.Monitor, log *slog.Logger, h
 		return nil, err
 	}
 	mux := newAPI(s, d.slow, log)
-	mux.Handle(page, mon.Handler())
+	mux.Handle(page+"/", mon.Handler())
 	measured := mw.Handler(middleware.Route(mux))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if isWork(r) {
@@ -122,10 +122,11 @@ func (d *demo) handler(x *index.Index, mon *monitor.Monitor, log *slog.Logger, h
 }
 
 // page is where the monitor shows what it measures and judges.
-const page = "/debug/otelperf/"
+const page = "/debug/otelperf"
 
 // isWork leaves out what the service is not for: requests that only ask whether
 // it is there, and the page.
 func isWork(r *http.Request) bool {
-	return r.URL.Path != "/healthz" && !strings.HasPrefix(r.URL.Path, page)
+	rest, isPage := strings.CutPrefix(r.URL.Path, page)
+	return r.URL.Path != "/healthz" && !(isPage && (rest == "" || rest[0] == '/'))
 }

@@ -46,8 +46,15 @@ func TestEverythingIsMeasured(t *testing.T) {
 	send(t, "GET", server.URL+"/documents/encoding/json.Marshal", "", "")
 	send(t, "GET", server.URL+"/documents/nothing", "", "")
 	send(t, "GET", server.URL+"/healthz", "", "")
-	if r := send(t, "GET", server.URL+page+"api/overview", "", ""); r.status != http.StatusOK {
-		t.Errorf("the page: %d", r.status)
+	for path, status := range map[string]int{
+		"/debug/otelperf": http.StatusTemporaryRedirect, "/debug/otelperf/": http.StatusOK, "/debug/otelperf/api/overview": http.StatusOK,
+	} {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest(http.MethodGet, path, nil)
+		r.Host = "localhost"
+		if handler.ServeHTTP(w, r); w.Code != status {
+			t.Errorf("%s: %d, want %d", path, w.Code, status)
+		}
 	}
 	server.Close()
 	if n := handled.Load(); n != 6 {

@@ -169,16 +169,23 @@ func (h *Handler) route(path string) (name string, ok bool) {
 			return name, true
 		}
 	}
-	parts := strings.Split("//"+path, "/") // three or more
-	parts = parts[len(parts)-3:]
-	switch kind, folder, last := parts[0], parts[1], parts[2]; {
+	rest, last := cutLast(path)
+	rest, folder := cutLast(rest)
+	_, kind := cutLast(rest)
+	switch {
 	case last == "":
 		return "", true
 	case kind == "evidence" && folder != "":
-		return strings.Join(parts, "/"), safeName(folder) && safeName(last)
+		return "evidence/" + folder + "/" + last, safeName(folder) && safeName(last)
 	default: // names that look like ours are not the page
 		return "", folder != "api" && folder != "assets"
 	}
+}
+
+// cutLast takes the last name off a path.
+func cutLast(path string) (rest, last string) {
+	i := strings.LastIndexByte(path, '/')
+	return path[:max(i, 0)], path[i+1:]
 }
 
 func (h *Handler) index(w http.ResponseWriter, r *http.Request) {

@@ -171,7 +171,11 @@ func TestAnyPrefix(t *testing.T) {
 	mux.Handle("/debug/otelperf/", p)
 	mux.Handle("/api/x/", p)
 	mux.Handle("/stripped/", http.StripPrefix("/stripped", p))
-	for _, prefix := range []string{"/debug/otelperf", "/api/x", "/stripped"} {
+	prefixes := []string{"/x/api", "/x/assets", "/x/evidence", "/evidence/x"} // which look like what is below the page
+	for _, prefix := range prefixes {
+		mux.Handle(prefix+"/", p)
+	}
+	for _, prefix := range append(prefixes, "/debug/otelperf", "/api/x", "/stripped") {
 		for path, kind := range map[string]string{
 			"/": "text/html; charset=utf-8", "/assets/app.js": "text/javascript; charset=utf-8", "/assets/uPlot.LICENSE.txt": "text/plain; charset=utf-8",
 			"/api/snapshot": "application/json", "/api/overview?range=60": "application/json",

@@ -83,20 +83,16 @@ func (*system) threads() (int64, error) {
 	return stat[0], nil
 }
 
-// descriptorFolder has an entry for each open file.
-const descriptorFolder = "/proc/self/fd"
+func (*system) descriptors() (int64, error) { return countDescriptors("/proc/self/fd") }
 
-// descriptors asks Linux 6.2 and newer, which tell the number as the folder's size.
-func (*system) descriptors() (int64, error) {
-	if info, err := os.Stat(descriptorFolder); err == nil && info.Size() > 0 {
+// countDescriptors counts what is in a folder that has an entry for each. Linux 6.2
+// and newer tell the number as the folder's size; else it takes one more to count
+// them, which is left out.
+func countDescriptors(folder string) (int64, error) {
+	if info, err := os.Stat(folder); err == nil && info.Size() > 0 {
 		return info.Size(), nil
 	}
-	return countDescriptors()
-}
-
-// countDescriptors leaves out the one that it takes to count them.
-func countDescriptors() (int64, error) {
-	f, err := os.Open(descriptorFolder)
+	f, err := os.Open(folder)
 	if err != nil {
 		return 0, err
 	}

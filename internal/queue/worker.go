@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"slices"
 	"strconv"
@@ -253,15 +254,13 @@ func partialSuccess(err error) (rejected int, ok bool) {
 	for ; err != nil; err = errors.Unwrap(err) {
 		text, isPartial := strings.CutPrefix(err.Error(), "OTLP partial success: ")
 		text, isPoints := strings.CutSuffix(text, " metric data points rejected)")
-		if !isPartial || !isPoints {
+		i := strings.LastIndex(text, " (")
+		if !isPartial || !isPoints || i < 0 {
 			continue
 		}
-		i := strings.LastIndex(text, " (")
-		if i < 0 {
-			return 0, false
+		if n, err := strconv.ParseUint(text[i+2:], 10, 63); err == nil {
+			return int(min(n, math.MaxInt32)), true
 		}
-		n, err := strconv.ParseUint(text[i+2:], 10, 31)
-		return int(n), err == nil
 	}
 	return 0, false
 }

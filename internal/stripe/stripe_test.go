@@ -45,6 +45,49 @@ func TestCount(t *testing.T) {
 	}
 }
 
+// TestCountSpreads: where goroutines meet there are cells for them, and the sum is
+// that of all.
+func TestCountSpreads(t *testing.T) {
+	t.Parallel()
+	if stripe.Limit() == 1 {
+		t.Skip("one core")
+	}
+	var c stripe.Count
+	c.Init()
+	held := []*stripe.Cell{c.Enter()}
+	for range 1000 { // at a cell that another is in
+		held[0].Add(1)
+		held[0].Leave(-1, 0)
+	}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for range 200 {
+		wg.Go(func() {
+			cell := c.Enter()
+			mu.Lock()
+			defer mu.Unlock()
+			held = append(held, cell)
+		})
+	}
+	wg.Wait()
+	cells := make(map[*stripe.Cell]bool)
+	for _, cell := range held {
+		cells[cell] = true
+	}
+	if len(cells) < 3 || len(cells) > 1+stripe.Limit() {
+		t.Errorf("%d cells are in use by 201 goroutines", len(cells))
+	}
+	if n := c.Load(); n != 201 {
+		t.Errorf("%d are in, want 201", n)
+	}
+	for _, cell := range held {
+		cell.Leave(-1, 1)
+	}
+	if n := c.Load(); n != 0 {
+		t.Errorf("%d are in, want none", n)
+	}
+}
+
 // TestSpread: one stripe until there are collisions, all of them after enough,
 // and never one that is not there.
 func TestSpread(t *testing.T) {

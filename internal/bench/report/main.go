@@ -4,7 +4,8 @@
 //	go run -C internal/bench ./report
 //
 // writes docs/PERFORMANCE.md and docs/images/growth.svg. It takes some minutes,
-// and more rounds on a busy machine: every number is the best of its rounds.
+// and more rounds on a busy machine. What comes of the rounds, the best or the
+// median, the document says.
 package main
 
 import (

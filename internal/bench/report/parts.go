@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,13 +22,11 @@ import (
 type parts struct {
 	loop, clock, active, record, exponential, recordOnly, whole float64
 
-	// The whole in each round by one goroutine, by one for each core at the same
+	// The whole in each round by one thread, by one for each core at the same
 	// operation, and by one for each at an operation of its own, which share
-	// nothing. In time of one core.
-	alone, crowd, apart []float64
-
-	// One atomic number in place of the active count.
-	crowdAtomic, aloneAtomic float64
+	// nothing; and one atomic number in place of the active count. In time of one
+	// core.
+	alone, crowd, apart, aloneAtomic, crowdAtomic []float64
 }
 
 const calls = 20000
@@ -134,12 +133,7 @@ func measureParts(rounds int) (p parts, err error) {
 		for _, t := range tasks {
 			best(t.result, cpuTime(t.run)/t.per, round)
 		}
-		p.alone = append(p.alone, together(1, shared))
-		p.crowd = append(p.crowd, together(cores, shared))
-		p.apart = append(p.apart, together(cores, own))
-		plain := func(int) func() { return number.both }
-		best(&p.aloneAtomic, together(1, plain), round)
-		best(&p.crowdAtomic, together(cores, plain), round)
+		p.crowds(cores, own, shared, func(int) func() { return number.both })
 	}
 	return p, nil
 }
@@ -151,13 +145,33 @@ func best(of *float64, got float64, round int) {
 	}
 }
 
-// together has n threads call what of returns for each, all at the same time, and
-// returns how many nanoseconds of its own time a thread took for a call. What the
-// scheduler does to start and end them does not count.
-func together(n int, of func(thread int) func()) float64 {
+// crowds adds a round, unless another process took so much of it that the threads
+// were not at it all at the same time.
+func (p *parts) crowds(cores int, own, shared, plain func(thread int) func()) {
+	var got [5]float64
+	for i, x := range []struct {
+		n  int
+		of func(thread int) func()
+	}{{1, own}, {cores, shared}, {cores, own}, {1, plain}, {cores, plain}} {
+		var ok bool
+		if got[i], ok = together(x.n, x.of); !ok {
+			return
+		}
+	}
+	for i, to := range []*[]float64{&p.alone, &p.crowd, &p.apart, &p.aloneAtomic, &p.crowdAtomic} {
+		*to = append(*to, got[i])
+	}
+}
+
+// together has n threads call what of returns for each and returns how many
+// nanoseconds of its own time a thread took for a call. What the scheduler does to
+// start and end them does not count. ok is false if they did not do so side by
+// side, on CPUs of their own, for nine tenths of the time.
+func together(n int, of func(thread int) func()) (ns float64, ok bool) {
 	const calls = 10 * calls
 	var ready, spent atomic.Int64
 	var wg sync.WaitGroup
+	begun, ended := make([]time.Duration, n), make([]time.Duration, n)
 	for i := range n {
 		wg.Go(func() {
 			runtime.LockOSThread()
@@ -168,12 +182,16 @@ func together(n int, of func(thread int) func()) float64 {
 				runtime.Gosched()
 			}
 			start := threadTime()
+			begun[i] = time.Since(epoch)
 			for range calls {
 				f()
 			}
+			ended[i] = time.Since(epoch)
 			spent.Add(int64(threadTime() - start))
 		})
 	}
 	wg.Wait()
-	return float64(spent.Load()) / float64(n*calls)
+	least := 0.9 * float64(slices.Max(ended)-slices.Min(begun))
+	ok = float64(slices.Min(ended)-slices.Max(begun)) >= least && float64(spent.Load()) >= float64(n)*least
+	return float64(spent.Load()) / float64(n*calls), ok
 }

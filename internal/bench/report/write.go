@@ -83,7 +83,7 @@ func (r report) claims(p printer) {
 		{"the same, than with all cores at work on an operation each", r.parts.apart},
 	} {
 		ratio := against(r.parts.crowd, x.than)
-		p("| %s | %.0f ns of each core's time against %.0f ns, ratio %v | %s |", x.aim,
+		p("| %s | %.0f ns of each core's time against %.0f ns, median ratio %v | %s |", x.aim,
 			result.NewRatio(r.parts.crowd).Median, result.NewRatio(x.than).Median, ratio, atMost(ratio, 1.05))
 	}
 	if l, ok := r.find("server-hot-serial", "bare"); ok {
@@ -216,12 +216,12 @@ func (r report) profile(p printer) {
 	p("  that, so the context is not searched for a span each time, and a rare slow call is never missed.")
 	p("- `Operation.Record`, for what was measured elsewhere, takes %.1f ns.", q.recordOnly-q.loop)
 	median := func(x []float64) float64 { return result.NewRatio(x).Median }
-	p("- All cores at one operation take %.0f ns each for a call, by the clock of each one's thread and the median of the", median(q.crowd))
-	p("  rounds. At an operation of their own each, which share nothing, it is %.0f, and %.0f alone: what two cores at work", median(q.apart), median(q.alone))
-	p("  take from each other, or from the machine's other guests, is in all of them. In the same round it is %v", against(q.crowd, q.apart))
-	p("  of what it is apart, and apart %v of what it is alone. Counters are spread over cache lines", against(q.apart, q.alone))
-	p("  where cores collide, and only there. One atomic number for the active count takes %.0f ns with all cores at it", q.crowdAtomic-q.loop)
-	p("  and %.0f alone. (On a busy machine the cores seldom meet, and the two are alike.)", q.aloneAtomic-q.loop)
+	p("- All cores at one operation take %.0f ns each for a call, by each thread's own clock and the median of the rounds.", median(q.crowd))
+	p("  At an operation of their own each, which share nothing, it is %.0f, and %.0f alone: what cores at work take from each", median(q.apart), median(q.alone))
+	p("  other, or a machine's other guests from them, is in all of these. In the same round the first is %v of", against(q.crowd, q.apart))
+	p("  the second, and the second %v of the third, in the median. Counters are spread over cache lines", against(q.apart, q.alone))
+	p("  where cores collide, and only there. One atomic number for the active count takes %.0f ns with all cores at it", median(q.crowdAtomic)-q.loop)
+	p("  and %.0f alone. Of %d rounds %d count: in the others the cores were not at it side by side.", median(q.aloneAtomic)-q.loop, r.rounds, len(q.crowd))
 	p("- A collection takes nothing from a call but the cache lines it reads: counters are read, never locked or")
 	p("  reset. Sums and extremes are exchanged once for each shard.")
 	p("")
