@@ -51,9 +51,10 @@ func (s *Spread) Choose() int {
 
 // Missed notes that two goroutines met in a stripe. After some of that more
 // stripes are used, or if there are no more, others by whom, ever more seldom:
-// two goroutines that share a stripe by chance are parted.
+// two goroutines that share a stripe by chance are parted. A nil Spread stays as
+// it is.
 func (s *Spread) Missed() {
-	if s.misses.Load() >= enough {
+	if s == nil || s.misses.Load() >= enough {
 		return
 	}
 	n := s.misses.Add(1)
@@ -103,15 +104,23 @@ func (c *Count) Init() { c.first.of = &c.spread }
 // Enter adds one and returns the cell to leave by.
 func (c *Count) Enter() *Cell {
 	cell := &c.first
-	if i := c.spread.Choose(); i != 0 {
-		if cells := c.cells.Load(); cells != nil {
-			cell = &(*cells)[i]
-		} else {
-			cell = c.cell(i)
-		}
+	if c.spread.state.Load() != 0 {
+		cell = c.choose()
 	}
 	cell.n.Add(1)
 	return cell
+}
+
+// choose returns the calling goroutine's cell.
+func (c *Count) choose() *Cell {
+	i := c.spread.Choose()
+	if i == 0 {
+		return &c.first
+	}
+	if cells := c.cells.Load(); cells != nil {
+		return &(*cells)[i]
+	}
+	return c.cell(i)
 }
 
 // Leave adds n, which is -1 unless the Count holds more than one thing, at the
@@ -120,7 +129,7 @@ func (c *Count) Enter() *Cell {
 // were not alone at the cell. That others are in says that they may run on
 // other cores, which atomic operations themselves do not tell.
 func (c *Cell) Leave(n int64, random uint64) {
-	if c.n.Add(n) != 0 && random&31 == 0 && c.of != nil {
+	if c.n.Add(n) != 0 && random&31 == 0 {
 		c.of.Missed()
 	}
 }
