@@ -104,23 +104,15 @@ func (c *Count) Init() { c.first.of = &c.spread }
 // Enter adds one and returns the cell to leave by.
 func (c *Count) Enter() *Cell {
 	cell := &c.first
-	if c.spread.state.Load() != 0 {
-		cell = c.choose()
+	if i := c.spread.Choose(); i != 0 {
+		if cells := c.cells.Load(); cells != nil {
+			cell = &(*cells)[i]
+		} else {
+			cell = c.cell(i)
+		}
 	}
 	cell.n.Add(1)
 	return cell
-}
-
-// choose returns the calling goroutine's cell.
-func (c *Count) choose() *Cell {
-	i := c.spread.Choose()
-	if i == 0 {
-		return &c.first
-	}
-	if cells := c.cells.Load(); cells != nil {
-		return &(*cells)[i]
-	}
-	return c.cell(i)
 }
 
 // Leave adds n, which is -1 unless the Count holds more than one thing, at the

@@ -24,9 +24,9 @@ type parts struct {
 
 	// The whole in each round by one thread, by one for each core at the same
 	// operation, and by one for each at an operation of its own, which share
-	// nothing; and one atomic number in place of the active count. In time of one
-	// core.
-	alone, crowd, apart, aloneAtomic, crowdAtomic []float64
+	// nothing. Then ten times one atomic number in place of the active count, a
+	// Counter and two atomic additions. In time of one core.
+	alone, crowd, apart, aloneAtomic, crowdAtomic, counter, twoAdds []float64
 }
 
 const calls = 20000
@@ -98,6 +98,8 @@ func measureParts(rounds int) (p parts, err error) {
 	var count stripe.Count
 	count.Init()
 	var number paddedNumber
+	var counter paddedCounter
+	var adds paddedAdds
 	do := func(op *otelperf.Operation) func() { return func() { _ = op.Do(ctx, nothing) } }
 	shared := func(int) func() { return do(op) }
 	own := func(core int) func() { return do(ops[1+core]) }
@@ -126,6 +128,12 @@ func measureParts(rounds int) (p parts, err error) {
 		{&p.recordOnly, calls, times(func() { op.Record(ctx, 300*time.Microsecond, nil) })},
 		{&p.whole, calls, times(do(op))},
 	}
+	same := func(f func()) func(int) func() { return func(int) func() { return f } }
+	crowds := [][]crowd{
+		{{&p.alone, 1, own}, {&p.crowd, cores, shared}, {&p.apart, cores, own}},
+		{{&p.aloneAtomic, 1, same(number.tenTimes)}, {&p.crowdAtomic, cores, same(number.tenTimes)}},
+		{{&p.counter, cores, same(counter.tenTimes)}, {&p.twoAdds, cores, same(adds.tenTimes)}},
+	}
 	for round := range rounds {
 		if err := collect(); err != nil { // as a service does, now and then
 			return p, err
@@ -133,7 +141,9 @@ func measureParts(rounds int) (p parts, err error) {
 		for _, t := range tasks {
 			best(t.result, cpuTime(t.run)/t.per, round)
 		}
-		p.crowds(cores, own, shared, func(int) func() { return number.tenTimes })
+		for _, compared := range crowds {
+			addRound(compared)
+		}
 	}
 	return p, nil
 }
@@ -145,36 +155,34 @@ func best(of *float64, got float64, round int) {
 	}
 }
 
-// attempts are made to have threads at work all at the same time.
+// attempts are made at a round.
 const attempts = 5
 
-// crowds adds a round of each of two comparisons, unless other processes took so
-// much of it that the threads were not at it all at the same time.
-func (p *parts) crowds(cores int, own, shared, plain func(thread int) func()) {
-	type task struct {
-		to *[]float64
-		n  int
-		of func(thread int) func()
-	}
-	for _, compared := range [][]task{
-		{{&p.alone, 1, own}, {&p.crowd, cores, shared}, {&p.apart, cores, own}},
-		{{&p.aloneAtomic, 1, plain}, {&p.crowdAtomic, cores, plain}},
-	} {
-		var got []float64
-		for _, t := range compared {
-			for range attempts {
-				if ns, ok := together(t.n, t.of); ok {
-					got = append(got, ns)
-					break
-				}
+// A crowd is n threads at work together, and where the time of a call goes.
+type crowd struct {
+	to *[]float64
+	n  int
+	of func(thread int) func()
+}
+
+// addRound adds a round to each of some crowds that are compared, unless other
+// processes took so much of it that the threads were not at it all at the same
+// time.
+func addRound(compared []crowd) {
+	var got []float64
+	for _, c := range compared {
+		for range attempts {
+			if ns, ok := together(c.n, c.of); ok {
+				got = append(got, ns)
+				break
 			}
 		}
-		if len(got) < len(compared) {
-			continue
-		}
-		for i, t := range compared {
-			*t.to = append(*t.to, got[i])
-		}
+	}
+	if len(got) < len(compared) {
+		return
+	}
+	for i, c := range compared {
+		*c.to = append(*c.to, got[i])
 	}
 }
 
