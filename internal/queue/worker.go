@@ -259,7 +259,7 @@ func partialSuccess(err error) (rejected int, ok bool) {
 			continue
 		}
 		if n, err := strconv.ParseUint(text[i+2:], 10, 63); err == nil {
-			return int(min(n, math.MaxInt32)), true
+			return int(min(n, math.MaxInt32)), true // more than any batch has
 		}
 	}
 	return 0, false

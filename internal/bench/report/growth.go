@@ -159,10 +159,7 @@ func measureSize(n, rounds int) (g growth, err error) {
 	}
 	for round := range rounds {
 		for _, t := range tasks {
-			got := cpuTime(t.run) / t.per
-			if round == 0 || got < *t.result {
-				*t.result = got
-			}
+			best(t.result, cpuTime(t.run)/t.per, round)
 		}
 	}
 	return g, err

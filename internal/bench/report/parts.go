@@ -24,8 +24,8 @@ type parts struct {
 
 	// The whole in each round by one thread, by one for each core at the same
 	// operation, and by one for each at an operation of its own, which share
-	// nothing. Then ten times one atomic number in place of the active count, a
-	// Counter and two atomic additions. In time of one core.
+	// nothing. Then one atomic number in place of the active count, a Counter, and
+	// two atomic additions in its place. In time of one core.
 	alone, crowd, apart, aloneAtomic, crowdAtomic, counter, twoAdds []float64
 }
 
@@ -97,9 +97,9 @@ func measureParts(rounds int) (p parts, err error) {
 	op := ops[0]
 	var count stripe.Count
 	count.Init()
-	var number paddedNumber
-	var counter paddedCounter
-	var adds paddedAdds
+	var number padded[atomic.Int64]
+	var counter padded[otelperf.Counter]
+	var adds padded[struct{ count, total atomic.Uint64 }]
 	do := func(op *otelperf.Operation) func() { return func() { _ = op.Do(ctx, nothing) } }
 	shared := func(int) func() { return do(op) }
 	own := func(core int) func() { return do(ops[1+core]) }
@@ -128,11 +128,35 @@ func measureParts(rounds int) (p parts, err error) {
 		{&p.recordOnly, calls, times(func() { op.Record(ctx, 300*time.Microsecond, nil) })},
 		{&p.whole, calls, times(do(op))},
 	}
-	same := func(f func()) func(int) func() { return func(int) func() { return f } }
+	// A single one of these is too short for several threads to be at it at once.
+	const many = 10
+	upAndDown := func(int) func() {
+		return func() {
+			for range many {
+				number.n.Add(1)
+				number.n.Add(-1)
+			}
+		}
+	}
+	record := func(int) func() {
+		return func() {
+			for range many {
+				counter.n.Record(time.Microsecond)
+			}
+		}
+	}
+	addTwice := func(int) func() {
+		return func() {
+			for range many {
+				adds.n.count.Add(1)
+				adds.n.total.Add(uint64(time.Microsecond))
+			}
+		}
+	}
 	crowds := [][]crowd{
-		{{&p.alone, 1, own}, {&p.crowd, cores, shared}, {&p.apart, cores, own}},
-		{{&p.aloneAtomic, 1, same(number.tenTimes)}, {&p.crowdAtomic, cores, same(number.tenTimes)}},
-		{{&p.counter, cores, same(counter.tenTimes)}, {&p.twoAdds, cores, same(adds.tenTimes)}},
+		{{&p.alone, 1, own, 1}, {&p.crowd, cores, shared, 1}, {&p.apart, cores, own, 1}},
+		{{&p.aloneAtomic, 1, upAndDown, many}, {&p.crowdAtomic, cores, upAndDown, many}},
+		{{&p.counter, cores, record, many}, {&p.twoAdds, cores, addTwice, many}},
 	}
 	for round := range rounds {
 		if err := collect(); err != nil { // as a service does, now and then
@@ -158,11 +182,20 @@ func best(of *float64, got float64, round int) {
 // attempts are made at a round.
 const attempts = 5
 
-// A crowd is n threads at work together, and where the time of a call goes.
+// A padded value has its cache lines for itself.
+type padded[T any] struct {
+	_ [64]byte
+	n T
+	_ [64]byte
+}
+
+// A crowd is n threads at work together, and where the time goes that one call
+// takes, of per that each does at a time.
 type crowd struct {
-	to *[]float64
-	n  int
-	of func(thread int) func()
+	to  *[]float64
+	n   int
+	of  func(thread int) func()
+	per float64
 }
 
 // addRound adds a round to each of some crowds that are compared, unless other
@@ -173,7 +206,7 @@ func addRound(compared []crowd) {
 	for _, c := range compared {
 		for range attempts {
 			if ns, ok := together(c.n, c.of); ok {
-				got = append(got, ns)
+				got = append(got, ns/c.per)
 				break
 			}
 		}

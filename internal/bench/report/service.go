@@ -88,10 +88,9 @@ func howMeasured(s result.Service, p printer) {
 	p("it does not otherwise, and the binary is twice as large. Of what the others cost in the `mix`, the p99 and a good part")
 	p("of the CPU time are the garbage collector's. This service's heap is so small (4.0 MB, most of it text, and the same for")
 	p("`disabled`; 5.0 for `full`) that it is collected nearly twenty times a second, which takes 2.2 ms of CPU time each time, and")
-	p("2.8 for `full` (by gctrace, by hand). With one CPU the requests that meet a marking are the p99. Requests as light as")
-	p("those of `documents` pay for the few microseconds that measuring takes with cold caches, nearly half of them in the")
-	p("SDK's Record: `server-cold` below shows a part of that, for in a loop the code")
-	p("itself stays warm.")
+	p("2.8 for `full` (by gctrace, by hand, on an AMD EPYC). With one CPU the requests that meet a marking are the p99. Requests")
+	p("as light as those of `documents` pay for the few microseconds that measuring takes with cold caches, nearly half of them")
+	p("in the SDK's Record: `server-cold` below shows a part of that, for in a loop the code itself stays warm.")
 	p("")
 }
 

@@ -75,17 +75,12 @@ func (r report) claims(p printer) {
 	over := r.parts.whole - r.parts.clock
 	row("hot road: two clock readings and 40 ns for one call", over <= 40, "%.0f ns of processor time, of which the clock %.0f: clock + %.0f ns",
 		r.parts.whole, r.parts.clock, over)
-	for _, x := range []struct {
-		aim  string
-		than []float64
-	}{
-		{"hot road: no slower with all cores on one operation than alone", r.parts.alone},
-		{"the same, than with all cores at work on an operation each", r.parts.apart},
-	} {
-		ratio := against(r.parts.crowd, x.than)
-		p("| %s | %.0f ns of each core's time against %.0f ns, median ratio %v | %s |", x.aim,
-			result.NewRatio(r.parts.crowd).Median, result.NewRatio(x.than).Median, ratio, atMost(ratio, 1.05))
+	together := func(aim string, ours, theirs []float64) {
+		ratio := against(ours, theirs)
+		p("| %s | %.0f ns of each core's time against %.0f ns, median ratio %v | %s |", aim, median(ours), median(theirs), ratio, atMost(ratio, 1.05))
 	}
+	together("hot road: no slower with all cores on one operation than alone", r.parts.crowd, r.parts.alone)
+	together("the same, than with all cores at work on an operation each", r.parts.crowd, r.parts.apart)
 	if l, ok := r.find("server-hot-serial", "bare"); ok {
 		row("hot road: the whole middleware under 300 ns", l.ours-l.theirs < 300, "%.0f ns over the bare handler's %.0f ns", l.ours-l.theirs, l.theirs)
 	}
@@ -101,9 +96,7 @@ func (r report) claims(p printer) {
 	if l, ok := r.find("counter-serial", "two-atomic-adds"); ok {
 		row("Counter: no worse than two atomic additions", l.ours <= 1.05*l.theirs, "%.1f ns against %.1f ns, ratio %.2f", l.ours, l.theirs, l.ours/l.theirs)
 	}
-	counter := against(r.parts.counter, r.parts.twoAdds)
-	p("| Counter: the same with all cores at it | %.0f ns of each core's time against %.0f ns, median ratio %v | %s |",
-		result.NewRatio(r.parts.counter).Median/10, result.NewRatio(r.parts.twoAdds).Median/10, counter, atMost(counter, 1.05))
+	together("Counter: the same with all cores at it", r.parts.counter, r.parts.twoAdds)
 	if l, ok := r.find("processor-otlp-1000series", "otlp-alone"); ok {
 		row("Processor: at most 5 % on an OTLP export of 1,000 series, with 10 baselines", l.ours <= 1.05*l.theirs,
 			"%.2f ms of CPU time against %.2f ms, ratio %.3f", l.ours/1e6, l.theirs/1e6, l.ours/l.theirs)
@@ -124,6 +117,8 @@ func verdict(ok bool) string {
 	}
 	return "reached"
 }
+
+func median(rounds []float64) float64 { return result.NewRatio(rounds).Median }
 
 // against returns the ratio of what was measured in the same rounds.
 func against(a, b []float64) result.Ratio {
@@ -215,13 +210,12 @@ func (r report) profile(p printer) {
 	p("- Exemplars are offered for the first 64 measurements of a bucket after each collection and one in 64 after")
 	p("  that, so the context is not searched for a span each time, and a rare slow call is never missed.")
 	p("- `Operation.Record`, for what was measured elsewhere, takes %.1f ns.", q.recordOnly-q.loop)
-	median := func(x []float64) float64 { return result.NewRatio(x).Median }
 	p("- All cores at one operation take %.0f ns each for a call, by each thread's own clock and the median of the rounds.", median(q.crowd))
 	p("  At an operation of their own each, which share nothing, it is %.0f, and %.0f alone: what cores at work take from each", median(q.apart), median(q.alone))
 	p("  other, or a machine's other guests from them, is in all of these. In the same round the first is %v of", against(q.crowd, q.apart))
 	p("  the second, and the second %v of the third, in the median. Counters are spread over cache lines", against(q.apart, q.alone))
-	p("  where cores collide, and only there. One atomic number for the active count takes %.0f ns with all cores at it", median(q.crowdAtomic)/10)
-	p("  and %.0f alone. Of %d rounds %d count: in the others the cores could not be had side by side.", median(q.aloneAtomic)/10, r.rounds, len(q.crowd))
+	p("  where cores collide, and only there. One atomic number for the active count takes %.0f ns with all cores at it", median(q.crowdAtomic))
+	p("  and %.0f alone. Of %d rounds %d count: in the others the cores could not be had side by side.", median(q.aloneAtomic), r.rounds, len(q.crowd))
 	p("- A collection takes nothing from a call but the cache lines it reads: counters are read, never locked or")
 	p("  reset. Sums and extremes are exchanged once for each shard.")
 	p("")
