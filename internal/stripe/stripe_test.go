@@ -91,6 +91,23 @@ func TestCountSpreads(t *testing.T) {
 	}
 }
 
+// TestZeroCount: without Init a count stays in its one cell, however many meet.
+func TestZeroCount(t *testing.T) {
+	t.Parallel()
+	var c stripe.Count
+	stay := c.Enter()
+	for range 10000 {
+		cell := c.Enter()
+		if cell != stay {
+			t.Fatal("there is another cell")
+		}
+		cell.Leave(-1, 0)
+	}
+	if n := c.Load(); n != 1 {
+		t.Errorf("%d are in, want 1", n)
+	}
+}
+
 // TestSpread: one stripe until there are collisions, all of them after enough,
 // and never one that is not there.
 func TestSpread(t *testing.T) {
