@@ -95,20 +95,21 @@ func TestZshCompletion(t *testing.T) {
 	dir, env := shellFolder(t)
 	var script strings.Builder
 	// A real completion of a real shell: compadd, which it ends in, is told to
-	// write down what fits.
+	// write down what fits. Before zsh prompts, the terminal would take C-u itself and
+	// drop the line with its tab.
 	script.WriteString(`
 zmodload zsh/zpty
 zpty z zsh -f -i
-zpty -w z 'PS1=; autoload -U compinit && compinit -u -D; source <(otelperf completion zsh)'
+zpty -w z 'PS1="rea""dy> "; autoload -U compinit && compinit -u -D; source <(otelperf completion zsh)'
 zpty -w z 'compadd() { local -a hits; builtin compadd -A hits "$@"; print -rl -- "${(@)hits}" >>offered; builtin compadd "$@"; }; print load""ed'
-zpty -r z out '*loaded*'
+zpty -r z out '*loaded*ready> *'
 `)
 	for i, c := range completions {
 		fmt.Fprintf(&script, `
 zpty -w -n z %q$'\t'
 zpty -w -n z $'\C-u'
 zpty -w z 'print do""ne%d,'
-zpty -r z out '*done%d,*'
+zpty -r z out '*done%d,*ready> *'
 cat offered 2>/dev/null
 rm -f offered
 print "==="
