@@ -27,6 +27,7 @@ type evaluator struct {
 	handle   func(error)
 
 	number   uint64 // of this evaluation
+	spans    uint64 // that there have been
 	now      time.Time
 	lastTime time.Time // now of the previous one; at first, when the evaluator was made
 	gap      time.Duration

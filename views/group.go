@@ -55,6 +55,7 @@ type group struct {
 type interval struct {
 	seen      bool      // there was a point in this collection
 	seenFrom  time.Time // where its points begin
+	span      uint64    // the number of the last one's
 	lost      time.Duration
 	points    int
 	from, end time.Time
@@ -107,12 +108,16 @@ func (i *interval) reset() {
 	*i = interval{sum: sum}
 }
 
-func (i *interval) saw(sp span) {
+func (i *interval) saw(sp *span) {
+	i.points++
+	if i.seen && i.span == sp.number && sp.number != 0 {
+		return
+	}
+	i.span = sp.number
 	if !i.seen || sp.from.Before(i.seenFrom) {
 		i.seenFrom = sp.from
 	}
 	i.seen = true
-	i.points++
 	if !sp.from.IsZero() && (i.from.IsZero() || sp.from.Before(i.from)) {
 		i.from = sp.from
 	}
@@ -121,7 +126,7 @@ func (i *interval) saw(sp span) {
 	}
 }
 
-func (i *interval) addNumber(v float64, level, failed bool, sp span) {
+func (i *interval) addNumber(v float64, level, failed bool, sp *span) {
 	i.saw(sp)
 	i.number += v
 	i.amount += v * sp.share
@@ -133,7 +138,7 @@ func (i *interval) addNumber(v float64, level, failed bool, sp span) {
 
 // addDistribution adds what a series has added to its distribution. Without
 // buckets the count is all that is needed of it.
-func (i *interval) addDistribution(d *distribution.Distribution, buckets, failed bool, sp span) {
+func (i *interval) addDistribution(d *distribution.Distribution, buckets, failed bool, sp *span) {
 	i.saw(sp)
 	if failed {
 		i.failures += float64(d.Count)
@@ -148,7 +153,7 @@ func (i *interval) addDistribution(d *distribution.Distribution, buckets, failed
 
 // addInterval adds distributions that were summed up elsewhere.
 func (i *interval) addInterval(o *interval, buckets bool) {
-	i.saw(span{from: o.from, to: o.end})
+	i.saw(&span{from: o.from, to: o.end})
 	i.points += o.points - 1
 	i.failures += o.failures
 	i.amount += o.amount

@@ -12,7 +12,7 @@ func TestIntervalIsThatOfAllItsPoints(t *testing.T) {
 	for range points {
 		var i interval
 		for _, sp := range points {
-			i.saw(sp)
+			i.saw(&sp)
 		}
 		if !i.seen || i.points != len(points) || !i.from.Equal(at(10)) || !i.end.Equal(at(60)) || !i.seenFrom.IsZero() {
 			t.Errorf("got %+v of %v", i, points)
@@ -20,16 +20,33 @@ func TestIntervalIsThatOfAllItsPoints(t *testing.T) {
 		points = append(points[1:], points[0])
 	}
 	var i interval
-	i.saw(points[3]) // the time of one of long ago
+	i.saw(&points[3]) // the time of one of long ago
 	i.seen = false
-	i.saw(span{from: at(70), to: at(80)})
+	i.saw(&span{from: at(70), to: at(80)})
 	if !i.seenFrom.Equal(at(70)) {
 		t.Errorf("the points of this collection begin at %v", i.seenFrom)
 	}
-	i.saw(span{from: at(75), to: at(80)})
-	i.saw(span{from: at(65), to: at(80)})
+	i.saw(&span{from: at(75), to: at(80)})
+	i.saw(&span{from: at(65), to: at(80)})
 	if !i.seenFrom.Equal(at(65)) {
 		t.Errorf("the points of this collection begin at %v", i.seenFrom)
+	}
+}
+
+// TestSawAgain: points of one span count each, also in the next collection.
+func TestSawAgain(t *testing.T) {
+	at := func(seconds int64) time.Time { return time.Unix(1_000_000+seconds, 0) }
+	sp := span{number: 7, from: at(20), to: at(50)}
+	var i interval
+	for range 3 {
+		i.saw(&sp)
+	}
+	i.seen = false // the next collection
+	i.saw(&sp)
+	i.saw(&span{number: 8, from: at(10), to: at(60)})
+	i.saw(&sp)
+	if i.points != 6 || !i.from.Equal(at(10)) || !i.end.Equal(at(60)) || !i.seenFrom.Equal(at(10)) || !i.seen {
+		t.Errorf("got %+v", i)
 	}
 }
 
@@ -50,7 +67,7 @@ func TestLose(t *testing.T) {
 		{"a series that is new", false, true, 20 * time.Second, 0},
 	} {
 		g := &group{rule: &rule{metric: &metric{delta: tt.delta}}}
-		g.saw(span{from: last.Add(tt.from), to: last.Add(2 * time.Minute)})
+		g.saw(&span{from: last.Add(tt.from), to: last.Add(2 * time.Minute)})
 		if g.lose(&tick{skipped: tt.skipped, last: last}); g.lost != tt.want {
 			t.Errorf("%s: got %v, want %v", tt.name, g.lost, tt.want)
 		}

@@ -17,6 +17,10 @@ type input struct {
 	scope  uint32
 	kind   aggregation
 	delta  bool
+
+	// The last answer of reach, and what it was the answer to.
+	times times
+	span  span
 }
 
 // ingest reads one metric of a collection. Nothing of m is kept.
@@ -261,7 +265,7 @@ func (in *input) pass(s *series, at time.Time) bool {
 }
 
 // distribution takes the point in e.current.
-func (in *input) distribution(s *series, sp span) {
+func (in *input) distribution(s *series, sp *span) {
 	if !in.delta {
 		in.sinceLast(s, sp.first)
 	}
@@ -269,7 +273,7 @@ func (in *input) distribution(s *series, sp span) {
 }
 
 // add adds e.current, what the interval added to s, to what it is summed into.
-func (in *input) add(s *series, sp span) {
+func (in *input) add(s *series, sp *span) {
 	if s.overflow && in.current.Count > 0 {
 		in.metric.overflowed()
 	}

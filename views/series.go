@@ -98,11 +98,21 @@ type activeGroup struct {
 
 // A span is the part of time that a point of a series tells of.
 type span struct {
-	first    bool // nothing is known of the series before
+	number   uint64 // among the spans of an evaluator; 0: it has none
+	first    bool   // nothing is known of the series before
 	from, to time.Time
 	// share is how much of the point belongs to the interval at hand: less
 	// than 1 if the series was missing in collections before.
 	share float64
+}
+
+// Times are all that a span depends on, besides the collection and the metric:
+// where a series was, and where a point of it begins and ends.
+type times struct {
+	begun      bool
+	unseen     time.Duration
+	was        [2]time.Time
+	start, end time.Time
 }
 
 // point finds the series of a point and notes that it was seen; nil if the
@@ -171,13 +181,29 @@ func (in *input) spoilt(s *series) {
 	s.unseen++
 }
 
-// reach tells which part of time a point of s is about, and moves s on to it.
-func (in *input) reach(s *series, start, end time.Time) span {
-	in.sawTime(end)
-	sp := span{first: !s.begun, from: s.end, to: end, share: 1}
+// reach tells which part of time a point of s is about, and moves s on to it. The
+// span is good until the next call. Nearly all points of a metric are about the
+// same part of time, which is told by their times without comparing them.
+func (in *input) reach(s *series, start, end time.Time) *span {
+	t := times{s.begun, s.unseen, [...]time.Time{s.start, s.end}, start, end}
+	if t != in.times || in.span.number == 0 {
+		in.sawTime(end)
+		in.spans++
+		in.times, in.span = t, in.spanOf(s, start, end)
+	}
+	if in.span.first && s.begun {
+		s.restarted()
+	}
+	s.begun, s.unseen, s.start, s.end = true, 0, start, end
+	return &in.span
+}
+
+// spanOf compares the times of a point with those of s, and of the collection
+// before.
+func (in *input) spanOf(s *series, start, end time.Time) span {
+	sp := span{number: in.spans, first: !s.begun, from: s.end, to: end, share: 1}
 	if s.begun && !in.delta && in.kind != aggLevel && start.After(s.start) {
 		sp.first = true // it began afresh
-		s.restarted()
 	}
 	switch {
 	case !sp.first && !in.delta && !s.end.IsZero():
@@ -195,7 +221,6 @@ func (in *input) reach(s *series, start, end time.Time) span {
 	if sp.from.After(end) { // clocks jump
 		sp.from = end
 	}
-	s.begun, s.unseen, s.start, s.end = true, 0, start, end
 	return sp
 }
 
@@ -292,7 +317,7 @@ func (e *evaluator) holdLevels(m *metric) {
 		if s.evaluation == e.number || s.kind != aggLevel || !s.delta || s.lost {
 			continue
 		}
-		sp := span{from: s.end, to: e.now, share: 1}
+		sp := &span{from: s.end, to: e.now, share: 1}
 		s.end = e.now
 		for _, g := range s.groups {
 			g.addNumber(s.value, true, s.failed, sp)

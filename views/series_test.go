@@ -63,7 +63,7 @@ func TestReach(t *testing.T) {
 			s := tt.s
 			s.groups = []*group{g}
 			got := in.reach(&s, at(tt.start), at(tt.end))
-			if want := (span{tt.fresh, at(tt.from), at(tt.end), tt.share}); got != want {
+			if want := (span{1, tt.fresh, at(tt.from), at(tt.end), tt.share}); *got != want {
 				t.Errorf("got %+v, want %+v", got, want)
 			}
 			if again := tt.fresh && tt.s.begun; g.restarted != again {
@@ -73,6 +73,45 @@ func TestReach(t *testing.T) {
 				t.Errorf("it is left as %+v, now is %v", s, e.now)
 			}
 		})
+	}
+}
+
+// TestReachAgain: points about the same part of time share one span, whichever way
+// they come by it, and each series that began afresh is told so.
+func TestReachAgain(t *testing.T) {
+	at := func(seconds int64) time.Time { return time.Unix(1_000_000+seconds, 0) }
+	in := &input{evaluator: &evaluator{lastTime: at(120), number: 2}, kind: aggIncrease}
+	seen := series{begun: true, start: at(0), end: at(120)}
+	late := series{begun: true, start: at(0), end: at(60), unseen: time.Minute}
+	for i, tt := range []struct {
+		s          series
+		start, end int64
+		want       span
+	}{
+		{seen, 0, 180, span{1, false, at(120), at(180), 1}},
+		{seen, 0, 180, span{1, false, at(120), at(180), 1}},
+		{late, 0, 180, span{2, false, at(60), at(180), 0.5}},
+		{seen, 0, 180, span{3, false, at(120), at(180), 1}},
+		{seen, 0, 190, span{4, false, at(120), at(190), 1}},
+		{seen, 150, 180, span{5, true, at(150), at(180), 1}},
+		{seen, 150, 180, span{5, true, at(150), at(180), 1}},
+		{series{}, 150, 180, span{6, true, at(150), at(180), 1}},
+	} {
+		g := &group{}
+		s := tt.s
+		s.groups = []*group{g}
+		if got := in.reach(&s, at(tt.start), at(tt.end)); *got != tt.want {
+			t.Errorf("%d: got %+v, want %+v", i, *got, tt.want)
+		}
+		if want := tt.want.first && tt.s.begun; g.restarted != want {
+			t.Errorf("%d: the group restarted: %t, want %t", i, g.restarted, want)
+		}
+		if !s.begun || s.unseen != 0 || s.start != at(tt.start) || s.end != at(tt.end) {
+			t.Errorf("%d: it is left as %+v", i, s)
+		}
+	}
+	if !in.now.Equal(at(190)) {
+		t.Errorf("now is %v", in.now)
 	}
 }
 

@@ -54,7 +54,7 @@ func (m *metric) leave(s *series) {
 }
 
 // sum adds what an interval added to s to all that it is summed into.
-func (m *metric) sum(s *series, d *distribution.Distribution, sp span) {
+func (m *metric) sum(s *series, d *distribution.Distribution, sp *span) {
 	t := s.tally
 	if t == nil || t.series == 1 {
 		for _, g := range s.groups {

@@ -253,10 +253,10 @@ func Advance[N int64 | float64](d, prev *Distribution, g *Grids, p *metricdata.H
 	d.Reset()
 	d.Kind, d.bounds = Explicit, bounds
 	d.counts = slices.Grow(d.counts, n)[:n]
-	if !d.subtract(prev.counts, p.BucketCounts, p.Count) {
+	if p.Count < prev.Count || !d.subtract(prev.counts, p.BucketCounts, p.Count-prev.Count) {
 		return false
 	}
-	copy(prev.counts, p.BucketCounts)
+	copy(prev.counts[d.low:d.high], p.BucketCounts[d.low:d.high])
 	d.Count, d.Sum, d.Lo, d.Hi = p.Count, sum, extreme(p.Min), extreme(p.Max)
 	count, lo, hi := d.Count, d.Lo, d.Hi
 	d.less(prev)
@@ -265,22 +265,31 @@ func Advance[N int64 | float64](d, prev *Distribution, g *Grids, p *metricdata.H
 }
 
 // subtract sets d's explicit buckets to what now has more than before. It returns
-// false if one has less, or if those of now do not add up to count.
+// false if one has less, or if the differences do not add up to count. What one
+// interval adds is in a few buckets, so it looks for their ends first.
 func (d *Distribution) subtract(before, now []uint64, count uint64) bool {
-	before, counts := before[:len(now)], d.counts[:len(now)]
-	d.low, d.high = len(now), 0
+	before = before[:len(now)]
+	low, high := len(now), len(now)
+	for i, c := range now {
+		if c != before[i] {
+			low = i
+			break
+		}
+	}
+	for high > low && now[high-1] == before[high-1] {
+		high--
+	}
+	clear(d.counts)
+	d.low, d.high = low, high
+	before, now, counts := before[low:high], now[low:high], d.counts[low:high]
 	var total uint64
 	for i, c := range now {
 		grown := c - before[i]
-		if total += c; grown > c || total < c {
+		if total += grown; c < before[i] || total < grown {
 			return false
 		}
 		counts[i] = grown
-		if grown > 0 {
-			d.low, d.high = min(d.low, i), i+1
-		}
 	}
-	d.low = min(d.low, d.high)
 	return total == count
 }
 
