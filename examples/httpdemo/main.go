@@ -13,11 +13,21 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"syscall"
 )
 
+// growth is what the heap may grow by until garbage is collected, in percent of
+// what lives, unless GOGC says otherwise. The index is in files, so only a few
+// megabytes live: with Go's 100 they are marked twenty times a second under load,
+// which takes an eighth of the service's CPU time. 400 costs it 15 MB of memory.
+const growth = 400
+
 func main() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(growth)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))

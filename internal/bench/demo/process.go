@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,18 +16,49 @@ import (
 	"time"
 )
 
-// Build compiles the demo into dir: with everything, and with nothing that
-// measures it. source is the demo's folder.
-func Build(ctx context.Context, source, dir string) (measured, bare string, err error) {
-	measured, bare = filepath.Join(dir, "httpdemo"), filepath.Join(dir, "httpdemo-bare")
-	for binary, tags := range map[string]string{measured: "", bare: "bare"} {
-		cmd := exec.CommandContext(ctx, "go", "build", "-tags", tags, "-o", binary, ".")
+// Built are the demo's binaries.
+type Built struct {
+	Measured string // with everything
+	Bare     string // with nothing that measures it
+	Pprof    string // Bare with net/http/pprof linked in
+}
+
+// Build compiles the demo into dir. source is the demo's folder.
+func Build(ctx context.Context, source, dir string) (b Built, err error) {
+	b = Built{filepath.Join(dir, "httpdemo"), filepath.Join(dir, "httpdemo-bare"), filepath.Join(dir, "httpdemo-pprof")}
+	overlay, err := pprofOverlay(source, dir)
+	if err != nil {
+		return b, fmt.Errorf("demo: %w", err)
+	}
+	for binary, flags := range map[string][]string{
+		b.Measured: nil,
+		b.Bare:     {"-tags", "bare"},
+		b.Pprof:    {"-tags", "bare", "-overlay", overlay},
+	} {
+		cmd := exec.CommandContext(ctx, "go", append(append([]string{"build", "-o", binary}, flags...), ".")...)
 		cmd.Dir = source
 		if out, err := cmd.CombinedOutput(); err != nil {
-			return "", "", fmt.Errorf("demo: building it: %w: %s", err, out)
+			return b, fmt.Errorf("demo: building it: %w: %s", err, out)
 		}
 	}
-	return measured, bare, nil
+	return b, nil
+}
+
+// pprofOverlay returns a file for go build's -overlay, by which the demo imports
+// net/http/pprof.
+func pprofOverlay(source, dir string) (string, error) {
+	source, err := filepath.Abs(source)
+	if err != nil {
+		return "", err
+	}
+	added, overlay := filepath.Join(dir, "pprof.go"), filepath.Join(dir, "overlay.json")
+	replace, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(source, "pprof.go"): added}})
+	if err != nil {
+		return "", err
+	}
+	return overlay, errors.Join(
+		os.WriteFile(added, []byte("package main\n\nimport _ \"net/http/pprof\"\n"), 0o600),
+		os.WriteFile(overlay, replace, 0o600))
 }
 
 // A Process is a running service.

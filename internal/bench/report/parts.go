@@ -24,9 +24,12 @@ type parts struct {
 
 	// The whole in each round by one thread, by one for each core at the same
 	// operation, and by one for each at an operation of its own, which share
-	// nothing. Then one atomic number in place of the active count, a Counter, and
-	// two atomic additions in its place. In time of one core.
-	alone, crowd, apart, aloneAtomic, crowdAtomic, counter, twoAdds []float64
+	// nothing. Then one atomic number in place of the active count. In time of one
+	// core.
+	alone, crowd, apart, aloneAtomic, crowdAtomic []float64
+
+	// A Counter, and two atomic additions in its place, likewise.
+	aloneCounter, aloneAdds, crowdCounter, crowdAdds []float64
 }
 
 const calls = 20000
@@ -156,7 +159,8 @@ func measureParts(rounds int) (p parts, err error) {
 	crowds := [][]crowd{
 		{{&p.alone, 1, own, 1}, {&p.crowd, cores, shared, 1}, {&p.apart, cores, own, 1}},
 		{{&p.aloneAtomic, 1, upAndDown, many}, {&p.crowdAtomic, cores, upAndDown, many}},
-		{{&p.counter, cores, record, many}, {&p.twoAdds, cores, addTwice, many}},
+		{{&p.aloneCounter, 1, record, many}, {&p.aloneAdds, 1, addTwice, many}},
+		{{&p.crowdCounter, cores, record, many}, {&p.crowdAdds, cores, addTwice, many}},
 	}
 	for round := range rounds {
 		if err := collect(); err != nil { // as a service does, now and then

@@ -29,11 +29,13 @@ type Service struct {
 	Loads   []Load
 }
 
-// The services that others are compared with, and the first of them once more.
+// The services that others are compared with, the first of them once more, and the
+// first with net/http/pprof.
 const (
 	Bare     = "bare"
 	Disabled = "disabled"
 	Again    = "bare-again"
+	Pprof    = "pprof"
 )
 
 // A Load is what the clients asked for.

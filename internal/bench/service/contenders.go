@@ -19,6 +19,7 @@ type contender struct {
 	name   string
 	about  string
 	bare   bool   // built without anything that measures
+	pprof  bool   // and with net/http/pprof
 	config string // TOML
 	page   bool   // is open
 }
@@ -37,6 +38,7 @@ func config(more ...string) string { return demo.Config(interval, more...) }
 
 var contenders = []contender{
 	{name: result.Again, bare: true, about: "the bare one once more: what noise is"},
+	{name: result.Pprof, bare: true, pprof: true, about: "the bare one with net/http/pprof linked in"},
 	{name: "full", config: config(), about: "measured, judged and exported over OTLP"},
 	{name: "hot", config: config(demo.Hot), about: "the same on the hot road"},
 	{name: "profiling", config: config(demo.Profiled), about: "with CPU profiles at 100 Hz"},
@@ -74,10 +76,13 @@ func (b base) start(ctx context.Context, c contender, dir string) (*running, err
 	if err := os.Mkdir(o.Dir, 0o755); err != nil {
 		return nil, err
 	}
-	binary := b.measured
-	if c.bare {
-		binary = b.bare
-	} else {
+	binary := b.Measured
+	switch {
+	case c.pprof:
+		binary = b.Pprof
+	case c.bare:
+		binary = b.Bare
+	default:
 		o.Env = []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + b.sink.URL}
 	}
 	p, err := demo.Start(ctx, binary, o)

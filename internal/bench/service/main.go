@@ -38,7 +38,7 @@ import (
 
 func main() {
 	var c settings
-	flag.IntVar(&c.rounds, "rounds", 9, "how many rounds")
+	flag.IntVar(&c.rounds, "rounds", 12, "how many rounds")
 	flag.DurationVar(&c.length, "time", 2*time.Second, "how long each is driven in a round, with each load")
 	flag.DurationVar(&c.slice, "slice", 100*time.Millisecond, "how long a turn is")
 	flag.DurationVar(&c.warm, "warm", 300*time.Millisecond, "how long before the first turn, without being measured")

@@ -23,7 +23,7 @@ func measure(ctx context.Context, c settings, pattern *regexp.Regexp) (r result.
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	b := base{corpus: c.corpus, dir: dir}
-	if b.measured, b.bare, err = demo.Build(ctx, c.source, dir); err != nil {
+	if b.Built, err = demo.Build(ctx, c.source, dir); err != nil {
 		return r, err
 	}
 	sink, err := demo.NewSink(nil)
@@ -54,9 +54,9 @@ func measure(ctx context.Context, c settings, pattern *regexp.Regexp) (r result.
 
 // A base is what services are started from.
 type base struct {
-	measured, bare string // binaries
-	corpus, dir    string
-	sink           *demo.Sink
+	demo.Built
+	corpus, dir string
+	sink        *demo.Sink
 }
 
 // An outcome is what one load came to, with the references and then the contender.
