@@ -150,6 +150,32 @@ func (l Load) Find(name string) (Contender, bool) {
 	return l.Contenders[i], true
 }
 
+// Join returns the rounds of all contenders whose names match as if they were of one:
+// what they have in common shows in more rounds than each has.
+func (l Load) Join(name string, match func(name string) bool) Contender {
+	all := Contender{Name: name, Beside: make(map[string][]Round)}
+	for _, c := range l.Contenders {
+		if !match(c.Name) {
+			continue
+		}
+		all.Rounds = append(all.Rounds, c.Rounds...)
+		for reference, rounds := range c.Beside {
+			all.Beside[reference] = append(all.Beside[reference], rounds...)
+		}
+	}
+	return all
+}
+
+// Measures tells whether the service of that name measures, and whether on the hot
+// road.
+func Measures(name string) (measures, hot bool) {
+	switch name {
+	case Bare, Disabled, Again, Pprof:
+		return false, false
+	}
+	return true, strings.Contains(name, "hot")
+}
+
 // Median is of one number of all rounds.
 func (c Contender) Median(of func(Round) float64) float64 { return median(c.Rounds, of) }
 

@@ -3,6 +3,8 @@ package result
 import (
 	"math"
 	"math/rand/v2"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -59,6 +61,32 @@ func TestAgainst(t *testing.T) {
 	}
 }
 
+// TestJoin: rounds of several contenders stand beside those that they were with.
+func TestJoin(t *testing.T) {
+	t.Parallel()
+	var s Service
+	for i, name := range []string{"full", "hot", "page", Again, Pprof, "full"} {
+		at := float64(i + 1)
+		s.Add("mix", Named{Name: name, Round: Round{CPU: 2 * at}}, []Named{{Name: Bare, Round: Round{CPU: at}}, {Name: Disabled, Round: Round{CPU: 4 * at}}})
+	}
+	all := s.Loads[0].Join("all", func(name string) bool {
+		measures, hot := Measures(name)
+		return measures && !hot
+	})
+	if all.Name != "all" || len(all.Rounds) != 3 {
+		t.Fatalf("got %+v", all)
+	}
+	if bare, off := all.Against(Bare, CPU), all.Against(Disabled, CPU); bare != (Ratio{2, 2, 2}) || off != (Ratio{0.5, 0.5, 0.5}) {
+		t.Errorf("%v of bare, %v of disabled", bare, off)
+	}
+	if measures, _ := Measures(Disabled); measures {
+		t.Error("disabled measures")
+	}
+	if measures, hot := Measures("everything-hot"); !measures || !hot {
+		t.Error("the hot road does not measure")
+	}
+}
+
 // TestLine: what leaks is found below noise many times as large, what does not
 // leak is flat.
 func TestLine(t *testing.T) {
@@ -87,7 +115,14 @@ func TestLine(t *testing.T) {
 	if err := (Soak{Lines: []Line{l}}).Flat(); err == nil {
 		t.Error("a soak that leaks has no error")
 	}
-	if NewLine("few", "", samples(0)[:4], 1, 1000).Flat() {
+	few := Soak{Lines: []Line{NewLine("few", "", samples(0)[:4], 1, 1000)}}
+	if err := few.Flat(); err == nil || !strings.Contains(err.Error(), "few has too few samples, 4,") {
+		t.Errorf("few: %v", err)
+	}
+	if err := Write(filepath.Join(t.TempDir(), "few.json"), few); err != nil {
+		t.Error(err)
+	}
+	if few.Lines[0].Flat() {
 		t.Error("four samples are flat")
 	}
 }

@@ -28,6 +28,7 @@ type Line struct {
 	Name, Unit string
 	Limit      float64 // of Growth
 	Told       bool    // for information: it may grow
+	Short      bool    // there are too few samples to tell, and no growth is told
 	Samples    []Sample
 
 	// Of the samples without the first fifth.
@@ -47,7 +48,7 @@ const minSamples = 5
 // NewLine returns the line through the samples, which are in order of time. It
 // may grow by share of its median, or by least if that is more.
 func NewLine(name, unit string, samples []Sample, share, least float64) Line {
-	l := Line{Name: name, Unit: unit, Limit: least, Samples: samples, Growth: math.NaN()}
+	l := Line{Name: name, Unit: unit, Limit: least, Samples: samples, Short: true}
 	var kept []Sample
 	if n := len(samples); n > 0 {
 		kept = slices.DeleteFunc(slices.Clone(samples), func(s Sample) bool { return s.At < samples[n-1].At/5 })
@@ -59,6 +60,7 @@ func NewLine(name, unit string, samples []Sample, share, least float64) Line {
 	for _, s := range kept {
 		values = append(values, s.Value)
 	}
+	l.Short = false
 	l.Start, l.End = values[0], values[len(values)-1]
 	l.Min, l.Max = slices.Min(values), slices.Max(values)
 	slices.Sort(values)
@@ -86,13 +88,15 @@ func slope(s []Sample) float64 {
 
 // Flat reports whether the line does not rise by more than its limit, or may.
 // Too few samples say nothing, and that is not flat.
-func (l Line) Flat() bool { return l.Told || l.Growth <= l.Limit }
+func (l Line) Flat() bool { return l.Told || !l.Short && l.Growth <= l.Limit }
 
 // Verdict says in words whether the line is flat.
 func (l Line) Verdict() string {
 	switch {
 	case l.Told:
 		return "not judged"
+	case l.Short:
+		return "TOO FEW SAMPLES"
 	case l.Flat():
 		return "flat"
 	}
@@ -103,7 +107,11 @@ func (l Line) Verdict() string {
 func (s Soak) Flat() error {
 	var grown []string
 	for _, l := range s.Lines {
-		if !l.Flat() {
+		switch {
+		case l.Flat():
+		case l.Short:
+			grown = append(grown, fmt.Sprintf("%s has too few samples, %d, to tell", l.Name, len(l.Samples)))
+		default:
 			grown = append(grown, fmt.Sprintf("%s by %.2f %s, more than %.2f", l.Name, l.Growth, l.Unit, l.Limit))
 		}
 	}
@@ -131,8 +139,8 @@ func (s Soak) Table() string {
 // PerHour is the growth in an hour.
 func (l Line) PerHour() float64 {
 	n := len(l.Samples)
-	if n < minSamples {
-		return math.NaN()
+	if l.Short {
+		return 0
 	}
 	return l.Growth / (l.Samples[n-1].At - l.Samples[n-1].At/5).Hours()
 }
