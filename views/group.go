@@ -55,7 +55,7 @@ type group struct {
 type interval struct {
 	seen      bool      // there was a point in this collection
 	seenFrom  time.Time // where its points begin
-	span      uint64    // the number of the last one's
+	lastSpan  uint64    // the number of the last point's; 0: it has none
 	lost      time.Duration
 	points    int
 	from, end time.Time
@@ -110,10 +110,10 @@ func (i *interval) reset() {
 
 func (i *interval) saw(sp *span) {
 	i.points++
-	if i.seen && i.span == sp.number && sp.number != 0 {
+	if i.seen && i.lastSpan == sp.number && sp.number != 0 {
 		return
 	}
-	i.span = sp.number
+	i.lastSpan = sp.number
 	if !i.seen || sp.from.Before(i.seenFrom) {
 		i.seenFrom = sp.from
 	}

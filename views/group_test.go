@@ -43,6 +43,9 @@ func TestSawAgain(t *testing.T) {
 	}
 	i.seen = false // the next collection
 	i.saw(&sp)
+	if !i.seen || !i.seenFrom.Equal(at(20)) {
+		t.Errorf("after the first point of a collection: %+v", i)
+	}
 	i.saw(&span{number: 8, from: at(10), to: at(60)})
 	i.saw(&sp)
 	if i.points != 6 || !i.from.Equal(at(10)) || !i.end.Equal(at(60)) || !i.seenFrom.Equal(at(10)) || !i.seen {

@@ -18,7 +18,7 @@ type input struct {
 	kind   aggregation
 	delta  bool
 
-	// The last answer of reach, and what it was the answer to.
+	// What reach was last asked, and the answer.
 	times times
 	span  span
 }

@@ -182,13 +182,12 @@ func (in *input) spoilt(s *series) {
 }
 
 // reach tells which part of time a point of s is about, and moves s on to it. The
-// span is good until the next call. Nearly all points of a metric are about the
-// same part of time, which is told by their times without comparing them.
+// span is good until the next call. Nearly all points of a metric have the same
+// times as the one before, and with them the same span.
 func (in *input) reach(s *series, start, end time.Time) *span {
 	t := times{s.begun, s.unseen, [...]time.Time{s.start, s.end}, start, end}
 	if t != in.times || in.span.number == 0 {
 		in.sawTime(end)
-		in.spans++
 		in.times, in.span = t, in.spanOf(s, start, end)
 	}
 	if in.span.first && s.begun {
@@ -201,6 +200,7 @@ func (in *input) reach(s *series, start, end time.Time) *span {
 // spanOf compares the times of a point with those of s, and of the collection
 // before.
 func (in *input) spanOf(s *series, start, end time.Time) span {
+	in.spans++
 	sp := span{number: in.spans, first: !s.begun, from: s.end, to: end, share: 1}
 	if s.begun && !in.delta && in.kind != aggLevel && start.After(s.start) {
 		sp.first = true // it began afresh

@@ -76,13 +76,16 @@ func TestReach(t *testing.T) {
 	}
 }
 
-// TestReachAgain: points about the same part of time share one span, whichever way
-// they come by it, and each series that began afresh is told so.
+// TestReachAgain: a point with the same times as the one before gets its span, any
+// other a new one, and each series that began afresh is told so.
 func TestReachAgain(t *testing.T) {
 	at := func(seconds int64) time.Time { return time.Unix(1_000_000+seconds, 0) }
 	in := &input{evaluator: &evaluator{lastTime: at(120), number: 2}, kind: aggIncrease}
 	seen := series{begun: true, start: at(0), end: at(120)}
 	late := series{begun: true, start: at(0), end: at(60), unseen: time.Minute}
+	behind := series{begun: true, start: at(0), end: at(60)}
+	changed := series{start: at(0), end: at(120)} // its kind
+	moved := series{begun: true, start: at(150), end: at(120)}
 	for i, tt := range []struct {
 		s          series
 		start, end int64
@@ -90,12 +93,18 @@ func TestReachAgain(t *testing.T) {
 	}{
 		{seen, 0, 180, span{1, false, at(120), at(180), 1}},
 		{seen, 0, 180, span{1, false, at(120), at(180), 1}},
-		{late, 0, 180, span{2, false, at(60), at(180), 0.5}},
-		{seen, 0, 180, span{3, false, at(120), at(180), 1}},
-		{seen, 0, 190, span{4, false, at(120), at(190), 1}},
-		{seen, 150, 180, span{5, true, at(150), at(180), 1}},
-		{seen, 150, 180, span{5, true, at(150), at(180), 1}},
-		{series{}, 150, 180, span{6, true, at(150), at(180), 1}},
+		{behind, 0, 180, span{2, false, at(60), at(180), 1}},
+		{late, 0, 180, span{3, false, at(60), at(180), 0.5}},
+		{behind, 0, 180, span{4, false, at(60), at(180), 1}},
+		{seen, 0, 180, span{5, false, at(120), at(180), 1}},
+		{changed, 0, 180, span{6, true, at(120), at(180), 1}},
+		{seen, 0, 180, span{7, false, at(120), at(180), 1}},
+		{seen, 0, 190, span{8, false, at(120), at(190), 1}},
+		{seen, 0, 180, span{9, false, at(120), at(180), 1}},
+		{seen, 150, 180, span{10, true, at(150), at(180), 1}},
+		{seen, 150, 180, span{10, true, at(150), at(180), 1}},
+		{moved, 150, 180, span{11, false, at(120), at(180), 1}},
+		{series{}, 150, 180, span{12, true, at(150), at(180), 1}},
 	} {
 		g := &group{}
 		s := tt.s

@@ -64,13 +64,30 @@ func TestAdvanceIsLoadAndSince(t *testing.T) {
 		}
 		equal(t, "difference", &short, &long)
 		equal(t, "new state", prev, &next)
-		if short.Count > 0 && (short.low != long.low || short.high != long.high) {
+		if short.low != long.low || short.high != long.high {
 			t.Fatalf("buckets in [%d, %d), want [%d, %d)", short.low, short.high, long.low, long.high)
 		}
 	}
 	if took < 1000 || refused < 1000 {
 		t.Errorf("%d taken, %d refused: not a test of both", took, refused)
 	}
+}
+
+// TestAdvanceRefusesMoreThanThereIs: what the buckets grew by is what the count did,
+// in 64 bits, and together they hold more than that.
+func TestAdvanceRefusesMoreThanThereIs(t *testing.T) {
+	var grids Grids
+	var d, prev, was Distribution
+	p := &metricdata.HistogramDataPoint[float64]{Bounds: []float64{1}, BucketCounts: []uint64{5, 0}, Count: 5}
+	if err := LoadExplicit(&prev, &grids, p); err != nil {
+		t.Fatal(err)
+	}
+	was.Copy(&prev)
+	p.BucketCounts, p.Count = []uint64{1<<63 + 5, 1<<63 - 2}, 3
+	if Advance(&d, &prev, &grids, p) {
+		t.Errorf("it takes %+v", p)
+	}
+	equal(t, "state before", &prev, &was)
 }
 
 // equal compares all that explicit buckets tell.

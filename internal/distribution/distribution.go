@@ -238,9 +238,10 @@ func (d *Distribution) Since(prev *Distribution) bool {
 }
 
 // Advance makes d what p, the newest state of a cumulative series, has added to
-// prev, and prev that state. It does the work of [LoadExplicit] and Since in one
-// go, for buckets that go on as they were; for all else it returns false with prev
-// as it was, and nothing is to be read from d.
+// prev, whose buckets add up to its count as LoadExplicit sees to, and prev that
+// state. It does the work of [LoadExplicit] and Since in one go, for buckets that go
+// on as they were; for all else it returns false with prev as it was, and nothing is
+// to be read from d.
 func Advance[N int64 | float64](d, prev *Distribution, g *Grids, p *metricdata.HistogramDataPoint[N]) bool {
 	n, sum := len(p.BucketCounts), float64(p.Sum)
 	if prev.Kind != Explicit || n != len(prev.counts) || n != len(p.Bounds)+1 || math.IsNaN(sum) {

@@ -31,7 +31,7 @@ func Build(ctx context.Context, source, dir string) (b Built, err error) {
 		return b, fmt.Errorf("demo: %w", err)
 	}
 	for binary, flags := range map[string][]string{
-		b.Measured: nil,
+		b.Measured: {"-tags", ""},
 		b.Bare:     {"-tags", "bare"},
 		b.Pprof:    {"-tags", "bare", "-overlay", overlay},
 	} {

@@ -21,7 +21,7 @@ type Service struct {
 	When    time.Time
 	Machine string
 	Placing string // who runs on which CPU
-	GOGC    string // of all of them; empty: the default
+	GOGC    string // in their environment; empty: as the demo sets it
 	Clients int
 	Rounds  int           // each with new processes
 	Length  time.Duration // that each was driven, with each load
@@ -152,8 +152,8 @@ func (l Load) Find(name string) (Contender, bool) {
 
 // Join returns the rounds of all contenders whose names match as if they were of one:
 // what they have in common shows in more rounds than each has.
-func (l Load) Join(name string, match func(name string) bool) Contender {
-	all := Contender{Name: name, Beside: make(map[string][]Round)}
+func (l Load) Join(match func(name string) bool) Contender {
+	all := Contender{Beside: make(map[string][]Round)}
 	for _, c := range l.Contenders {
 		if !match(c.Name) {
 			continue
@@ -173,7 +173,7 @@ func Measures(name string) (measures, hot bool) {
 	case Bare, Disabled, Again, Pprof:
 		return false, false
 	}
-	return true, strings.Contains(name, "hot")
+	return true, name == "hot" || strings.HasSuffix(name, "-hot")
 }
 
 // Median is of one number of all rounds.

@@ -69,11 +69,11 @@ func TestJoin(t *testing.T) {
 		at := float64(i + 1)
 		s.Add("mix", Named{Name: name, Round: Round{CPU: 2 * at}}, []Named{{Name: Bare, Round: Round{CPU: at}}, {Name: Disabled, Round: Round{CPU: 4 * at}}})
 	}
-	all := s.Loads[0].Join("all", func(name string) bool {
+	all := s.Loads[0].Join(func(name string) bool {
 		measures, hot := Measures(name)
 		return measures && !hot
 	})
-	if all.Name != "all" || len(all.Rounds) != 3 {
+	if len(all.Rounds) != 3 {
 		t.Fatalf("got %+v", all)
 	}
 	if bare, off := all.Against(Bare, CPU), all.Against(Disabled, CPU); bare != (Ratio{2, 2, 2}) || off != (Ratio{0.5, 0.5, 0.5}) {
@@ -84,6 +84,9 @@ func TestJoin(t *testing.T) {
 	}
 	if measures, hot := Measures("everything-hot"); !measures || !hot {
 		t.Error("the hot road does not measure")
+	}
+	if measures, hot := Measures("snapshot"); !measures || hot {
+		t.Error("a snapshot is on the hot road")
 	}
 }
 
@@ -115,8 +118,8 @@ func TestLine(t *testing.T) {
 	if err := (Soak{Lines: []Line{l}}).Flat(); err == nil {
 		t.Error("a soak that leaks has no error")
 	}
-	few := Soak{Lines: []Line{NewLine("few", "", samples(0)[:4], 1, 1000)}}
-	if err := few.Flat(); err == nil || !strings.Contains(err.Error(), "few has too few samples, 4,") {
+	few := Soak{Lines: []Line{NewLine("few", "", samples(0)[:5], 1, 1000)}}
+	if err := few.Flat(); err == nil || !strings.Contains(err.Error(), "few has 4 samples after") {
 		t.Errorf("few: %v", err)
 	}
 	if err := Write(filepath.Join(t.TempDir(), "few.json"), few); err != nil {

@@ -28,10 +28,11 @@ type Line struct {
 	Name, Unit string
 	Limit      float64 // of Growth
 	Told       bool    // for information: it may grow
-	Short      bool    // there are too few samples to tell, and no growth is told
+	Short      bool    // too few are kept to tell, and no growth is told
 	Samples    []Sample
 
-	// Of the samples without the first fifth.
+	// Of the samples without the first fifth, which are kept.
+	Kept                 int
 	Start, End, Min, Max float64
 	Growth               float64 // of the line through them, over their time
 }
@@ -53,7 +54,7 @@ func NewLine(name, unit string, samples []Sample, share, least float64) Line {
 	if n := len(samples); n > 0 {
 		kept = slices.DeleteFunc(slices.Clone(samples), func(s Sample) bool { return s.At < samples[n-1].At/5 })
 	}
-	if len(kept) < minSamples {
+	if l.Kept = len(kept); l.Kept < minSamples {
 		return l
 	}
 	var values []float64
@@ -93,24 +94,24 @@ func (l Line) Flat() bool { return l.Told || !l.Short && l.Growth <= l.Limit }
 // Verdict says in words whether the line is flat.
 func (l Line) Verdict() string {
 	switch {
-	case l.Told:
-		return "not judged"
 	case l.Short:
 		return "TOO FEW SAMPLES"
+	case l.Told:
+		return "not judged"
 	case l.Flat():
 		return "flat"
 	}
 	return "NOT FLAT"
 }
 
-// Flat returns an error that names everything that grew.
+// Flat returns an error that names everything that grew, or had too few samples.
 func (s Soak) Flat() error {
 	var grown []string
 	for _, l := range s.Lines {
 		switch {
 		case l.Flat():
 		case l.Short:
-			grown = append(grown, fmt.Sprintf("%s has too few samples, %d, to tell", l.Name, len(l.Samples)))
+			grown = append(grown, fmt.Sprintf("%s has %d samples after the first fifth of the time, too few to tell", l.Name, l.Kept))
 		default:
 			grown = append(grown, fmt.Sprintf("%s by %.2f %s, more than %.2f", l.Name, l.Growth, l.Unit, l.Limit))
 		}

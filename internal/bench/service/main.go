@@ -3,8 +3,9 @@
 //
 //	go run -C internal/bench ./service
 //
-// There are two that nothing measures: a build without any of it, and one in
-// which it is turned off. All of them run as processes of their own. In each round,
+// There are two that nothing measures, which the others are compared with: a build
+// without any of it, and one in which it is turned off. A third among the others is
+// the first with net/http/pprof linked in. All of them run as processes of their own. In each round,
 // each contender is started anew and so are the two beside it; the three take turns
 // of a tenth of a second, stopped while it is not theirs, so that whatever else the
 // machine does meets all alike. A second bare service among the contenders says
