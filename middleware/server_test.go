@@ -321,9 +321,10 @@ func TestClientThatLeaves(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			// A TLS connection says that it ends before it does, and by then the server
+			// may have answered.
 			if resp, err := c.Do(r); err == nil {
 				resp.Body.Close()
-				t.Error("no error")
 			}
 			<-done
 			wantAttrs(t, m.only(), "error.type=canceled", "http.response.status_code=")
