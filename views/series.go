@@ -106,13 +106,12 @@ type span struct {
 	share float64
 }
 
-// Times are all that a span depends on, besides the collection and the metric:
-// where a series was, and where a point of it begins and ends.
+// times are all that a span depends on, besides the collection and the metric.
 type times struct {
-	begun      bool
-	unseen     time.Duration
-	was        [2]time.Time
-	start, end time.Time
+	begun                bool
+	unseen               time.Duration
+	lastStart, lastEnd   time.Time
+	pointStart, pointEnd time.Time
 }
 
 // point finds the series of a point and notes that it was seen; nil if the
@@ -185,7 +184,7 @@ func (in *input) spoilt(s *series) {
 // span is good until the next call. Nearly all points of a metric have the same
 // times as the one before, and with them the same span.
 func (in *input) reach(s *series, start, end time.Time) *span {
-	t := times{s.begun, s.unseen, [...]time.Time{s.start, s.end}, start, end}
+	t := times{s.begun, s.unseen, s.start, s.end, start, end}
 	if t != in.times || in.span.number == 0 {
 		in.sawTime(end)
 		in.times, in.span = t, in.spanOf(s, start, end)

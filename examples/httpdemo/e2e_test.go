@@ -204,6 +204,31 @@ func (p *process) output(t *testing.T) (batches []batch, table string) {
 
 var tableRow = regexp.MustCompile(`(?m)^(search|allocation|GET /search|POST /documents|GET /documents/\{id\.\.\.\}) +([0-9]+) +[0-9.]+ +(≤?[0-9.]+[nµm]?s +){4}(p95 [12]00 ms|-) +(ok|firing|-)$`)
 
+// TestGarbagePilesUp: as far as the program says, unless the environment does.
+func TestGarbagePilesUp(t *testing.T) {
+	t.Parallel()
+	for environment, want := range map[string]float64{"": growth, "150": 150} {
+		p := program(t, "-drive", "1s")
+		p.Env = append(p.Env, "GOGC="+environment)
+		if err := p.Run(); err != nil {
+			t.Fatalf("%v\n%s", err, &p.stderr)
+		}
+		p.check(t)
+		batches, _ := p.output(t)
+		var got []float64
+		for _, scope := range batches[len(batches)-1].ScopeMetrics {
+			for _, m := range scope.Metrics {
+				if m.Name == "go.config.gogc" {
+					got = append(got, m.Data.DataPoints[0].Value)
+				}
+			}
+		}
+		if !slices.Equal(got, []float64{want}) {
+			t.Errorf("with GOGC=%s it is %v, want %v", environment, got, want)
+		}
+	}
+}
+
 func TestDrive(t *testing.T) {
 	t.Parallel()
 	p := program(t, "-drive", "3s")

@@ -16,32 +16,37 @@ import (
 	"time"
 )
 
-// Built are the demo's binaries.
-type Built struct {
-	Measured string // with everything
-	Bare     string // with nothing that measures it
-	Pprof    string // Bare with net/http/pprof linked in
-}
+// A Build is a way to compile the demo.
+type Build int
 
-// Build compiles the demo into dir. source is the demo's folder.
-func Build(ctx context.Context, source, dir string) (b Built, err error) {
-	b = Built{filepath.Join(dir, "httpdemo"), filepath.Join(dir, "httpdemo-bare"), filepath.Join(dir, "httpdemo-pprof")}
-	overlay, err := pprofOverlay(source, dir)
-	if err != nil {
-		return b, fmt.Errorf("demo: %w", err)
+const (
+	Measured Build = iota // with everything
+	Bare                  // with nothing that measures it
+	Pprof                 // Bare with net/http/pprof linked in
+)
+
+// Compile compiles the demo into dir and returns the binary. source is the demo's
+// folder.
+func (b Build) Compile(ctx context.Context, source, dir string) (string, error) {
+	tags := "" // no others either
+	if b != Measured {
+		tags = "bare"
 	}
-	for binary, flags := range map[string][]string{
-		b.Measured: {"-tags", ""},
-		b.Bare:     {"-tags", "bare"},
-		b.Pprof:    {"-tags", "bare", "-overlay", overlay},
-	} {
-		cmd := exec.CommandContext(ctx, "go", append(append([]string{"build", "-o", binary}, flags...), ".")...)
-		cmd.Dir = source
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return b, fmt.Errorf("demo: building it: %w: %s", err, out)
+	args := []string{"build", "-tags", tags}
+	if b == Pprof {
+		overlay, err := pprofOverlay(source, dir)
+		if err != nil {
+			return "", fmt.Errorf("demo: %w", err)
 		}
+		args = append(args, "-overlay", overlay)
 	}
-	return b, nil
+	binary := filepath.Join(dir, [...]string{"httpdemo", "httpdemo-bare", "httpdemo-pprof"}[b])
+	cmd := exec.CommandContext(ctx, "go", append(args, "-o", binary, ".")...)
+	cmd.Dir = source
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("demo: building it: %w: %s", err, out)
+	}
+	return binary, nil
 }
 
 // pprofOverlay returns a file for go build's -overlay, by which the demo imports

@@ -24,12 +24,8 @@ func claimsOf(s result.Service, p printer) {
 		with = ", GOGC=" + s.GOGC
 	}
 	noise := again.Against(result.Bare, result.P99)
-	kinds := map[bool]int{} // how many measure, by whether they are on the hot road
 	for _, c := range l.Contenders {
-		measures, hot := result.Measures(c.Name)
-		if measures {
-			kinds[hot]++
-		} else if c.Name != result.Disabled {
+		if measures, _ := result.Measures(c.Name); !measures && c.Name != result.Disabled {
 			continue
 		}
 		for _, reference := range []string{result.Bare, result.Disabled} {
@@ -42,17 +38,16 @@ func claimsOf(s result.Service, p printer) {
 		}
 	}
 	for _, hot := range []bool{false, true} {
-		if kinds[hot] < 2 {
-			continue
-		}
 		all := l.Join(func(name string) bool {
 			measures, onHot := result.Measures(name)
 			return measures && onHot == hot
 		})
-		road := map[bool]string{false: "SDK's own", true: "hot"}[hot]
+		if len(all.Rounds) <= s.Rounds {
+			continue // one kind has rows of its own
+		}
 		for _, reference := range []string{result.Bare, result.Disabled} {
-			p("| all that measure on the %s road%s, %d rounds against `%s`: the median of different kinds, not a bound for each | throughput %v, p99 %v | |",
-				road, with, len(all.Rounds), reference, all.Against(reference, result.Throughput), all.Against(reference, result.P99))
+			p("| all that measure on %s%s, %d rounds against `%s`: the median of different kinds, not a bound for each | throughput %v, p99 %v | |",
+				roadOf(hot), with, len(all.Rounds), reference, all.Against(reference, result.Throughput), all.Against(reference, result.P99))
 		}
 	}
 	aside := func(what string, c result.Contender) {
@@ -152,8 +147,8 @@ func tablesOf(s result.Service, p printer) {
 	}
 }
 
-func roadOf(s result.Soak) string {
-	if s.Hot {
+func roadOf(hot bool) string {
+	if hot {
 		return "the hot road"
 	}
 	return "the SDK's own road"
@@ -164,7 +159,7 @@ func (r report) soakText(p printer) {
 	p("## Soak")
 	p("")
 	if len(r.soaks) == 0 {
-		p("Not measured in this run: `make soak`.")
+		p("Not measured in this run: `make soak` and `make soak-sdk`.")
 		p("")
 	}
 	for _, s := range r.soaks {
@@ -173,7 +168,11 @@ func (r report) soakText(p printer) {
 }
 
 func oneSoak(p printer, s result.Soak) {
-	p("`make soak` on %s: %s; %s. %v at full load on %s with profiles, evidence, history, 15 baselines, an alert that is told", s.When.Format("2 January 2006"), s.Machine, s.Placing, s.Length, roadOf(s))
+	command := "make soak-sdk"
+	if s.Hot {
+		command = "make soak"
+	}
+	p("`%s` on %s: %s; %s. %v at full load on %s with profiles, evidence, history, 15 baselines, an alert that is told", command, s.When.Format("2 January 2006"), s.Machine, s.Placing, s.Length, roadOf(s.Hot))
 	p("again and again, and the page open: %d requests answered, %d abandoned by their clients, %d exports, %d collections", s.Requests, s.HungUp, s.Exports, s.Shown)
 	p("shown. Growth is of the line through the samples (Theil and Sen), without the first fifth.")
 	p("")

@@ -119,7 +119,7 @@ func TestLine(t *testing.T) {
 		t.Error("a soak that leaks has no error")
 	}
 	few := Soak{Lines: []Line{NewLine("few", "", samples(0)[:5], 1, 1000)}}
-	if err := few.Flat(); err == nil || !strings.Contains(err.Error(), "few has 4 samples after") {
+	if err := few.Flat(); err == nil || !strings.Contains(err.Error(), "few has fewer than 5 samples") {
 		t.Errorf("few: %v", err)
 	}
 	if err := Write(filepath.Join(t.TempDir(), "few.json"), few); err != nil {

@@ -28,11 +28,10 @@ type Line struct {
 	Name, Unit string
 	Limit      float64 // of Growth
 	Told       bool    // for information: it may grow
-	Short      bool    // too few are kept to tell, and no growth is told
+	Short      bool    // too few samples are kept to tell: nothing below is told
 	Samples    []Sample
 
 	// Of the samples without the first fifth, which are kept.
-	Kept                 int
 	Start, End, Min, Max float64
 	Growth               float64 // of the line through them, over their time
 }
@@ -54,7 +53,7 @@ func NewLine(name, unit string, samples []Sample, share, least float64) Line {
 	if n := len(samples); n > 0 {
 		kept = slices.DeleteFunc(slices.Clone(samples), func(s Sample) bool { return s.At < samples[n-1].At/5 })
 	}
-	if l.Kept = len(kept); l.Kept < minSamples {
+	if len(kept) < minSamples {
 		return l
 	}
 	var values []float64
@@ -111,7 +110,7 @@ func (s Soak) Flat() error {
 		switch {
 		case l.Flat():
 		case l.Short:
-			grown = append(grown, fmt.Sprintf("%s has %d samples after the first fifth of the time, too few to tell", l.Name, l.Kept))
+			grown = append(grown, fmt.Sprintf("%s has fewer than %d samples after the first fifth of the time", l.Name, minSamples))
 		default:
 			grown = append(grown, fmt.Sprintf("%s by %.2f %s, more than %.2f", l.Name, l.Growth, l.Unit, l.Limit))
 		}

@@ -18,8 +18,7 @@ import (
 type contender struct {
 	name   string
 	about  string
-	bare   bool   // built without anything that measures
-	pprof  bool   // and with net/http/pprof
+	build  demo.Build
 	config string // TOML
 	page   bool   // is open
 }
@@ -30,15 +29,15 @@ const interval = 3 * time.Second
 
 // references are what each contender is compared with.
 var references = []contender{
-	{name: result.Bare, bare: true, about: "the same service, nothing of otelperf linked in"},
+	{name: result.Bare, build: demo.Bare, about: "the same service, nothing of otelperf linked in"},
 	{name: result.Disabled, config: "monitoring.enabled = false", about: "monitoring.enabled = false"},
 }
 
 func config(more ...string) string { return demo.Config(interval, more...) }
 
 var contenders = []contender{
-	{name: result.Again, bare: true, about: "the bare one once more: what noise is"},
-	{name: result.Pprof, bare: true, pprof: true, about: "the bare one with net/http/pprof linked in"},
+	{name: result.Again, build: demo.Bare, about: "the bare one once more: what noise is"},
+	{name: result.Pprof, build: demo.Pprof, about: "the bare one with net/http/pprof linked in"},
 	{name: "full", config: config(), about: "measured, judged and exported over OTLP"},
 	{name: "hot", config: config(demo.Hot), about: "the same on the hot road"},
 	{name: "profiling", config: config(demo.Profiled), about: "with CPU profiles at 100 Hz"},
@@ -76,16 +75,10 @@ func (b base) start(ctx context.Context, c contender, dir string) (*running, err
 	if err := os.Mkdir(o.Dir, 0o755); err != nil {
 		return nil, err
 	}
-	binary := b.Measured
-	switch {
-	case c.pprof:
-		binary = b.Pprof
-	case c.bare:
-		binary = b.Bare
-	default:
+	if c.build == demo.Measured {
 		o.Env = []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + b.sink.URL}
 	}
-	p, err := demo.Start(ctx, binary, o)
+	p, err := demo.Start(ctx, b.binaries[c.build], o)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.name, err)
 	}

@@ -22,10 +22,7 @@ func measure(ctx context.Context, c settings, pattern *regexp.Regexp) (r result.
 		return r, fmt.Errorf("service: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	b := base{corpus: c.corpus, dir: dir}
-	if b.Built, err = demo.Build(ctx, c.source, dir); err != nil {
-		return r, err
-	}
+	b := base{binaries: make(map[demo.Build]string), corpus: c.corpus, dir: dir}
 	sink, err := demo.NewSink(nil)
 	if err != nil {
 		return r, err
@@ -34,6 +31,13 @@ func measure(ctx context.Context, c settings, pattern *regexp.Regexp) (r result.
 	b.sink = sink
 
 	all := chosen(pattern)
+	for _, x := range slices.Concat(references, all) {
+		if b.binaries[x.build] == "" {
+			if b.binaries[x.build], err = x.build.Compile(ctx, c.source, dir); err != nil {
+				return r, err
+			}
+		}
+	}
 	r = result.NewService(demo.Placing(), c.clients, c.length, c.slice)
 	for round := range c.rounds {
 		for i := range all {
@@ -54,7 +58,7 @@ func measure(ctx context.Context, c settings, pattern *regexp.Regexp) (r result.
 
 // A base is what services are started from.
 type base struct {
-	demo.Built
+	binaries    map[demo.Build]string
 	corpus, dir string
 	sink        *demo.Sink
 }
@@ -101,7 +105,7 @@ func (b base) compare(ctx context.Context, c settings, x contender, round int) (
 		}
 		out = append(out, outcome{load.Name, rounds})
 	}
-	if after, _ := b.sink.Received(); !x.bare && after == before {
+	if after, _ := b.sink.Received(); x.build == demo.Measured && after == before {
 		return nil, errors.New("no metric was exported")
 	}
 	if x.page && services[len(services)-1].shown.Load() == 0 {

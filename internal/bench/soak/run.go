@@ -47,7 +47,7 @@ func run(ctx context.Context, c config) (s result.Soak, err error) {
 		return s, fmt.Errorf("soak: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	built, err := demo.Build(ctx, c.source, dir)
+	binary, err := demo.Measured.Compile(ctx, c.source, dir)
 	if err != nil {
 		return s, err
 	}
@@ -61,7 +61,7 @@ func run(ctx context.Context, c config) (s result.Soak, err error) {
 	if c.hot {
 		road = demo.Hot
 	}
-	p, err := demo.Start(ctx, built.Measured, demo.Options{
+	p, err := demo.Start(ctx, binary, demo.Options{
 		Dir: dir, Corpus: c.corpus, Lines: w.line,
 		Config: demo.Config(time.Second, fmt.Sprintf(everything, (c.length/10).Hours()), demo.Profiled, road, demo.TenBaselines, always),
 		Env:    []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + sink.URL, "GODEBUG=gctrace=1"},
