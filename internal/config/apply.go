@@ -288,8 +288,8 @@ func (known *schema) unknownTable(a assignment) *Error {
 	return a.at.errorf(name, "unknown table [%s]: want one of %s", name, strings.Join(top, ", "))
 }
 
-// unknownKey suggests what was meant: a key of the same table, else the same
-// key of another table, else one that is spelt like it.
+// unknownKey suggests what was meant: a key of the same table, else the same key
+// of another table, best of one that is spelt alike, else a key that is.
 func (known *schema) unknownKey(a assignment) *Error {
 	name := dotted(a.path)
 	table, last := "", a.path[len(a.path)-1]
@@ -306,6 +306,9 @@ func (known *schema) unknownKey(a assignment) *Error {
 		}
 	}
 	near := nearest.To(last, siblings)
+	if near == "" {
+		near = nearest.To(name, elsewhere)
+	}
 	if near == "" && len(elsewhere) > 0 {
 		near = elsewhere[0]
 	}

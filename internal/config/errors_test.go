@@ -79,6 +79,7 @@ var badFiles = []struct{ text, want string }{
 	{"[alertin]\nconsole_output = true", ":1:2: unknown table [alertin], did you mean [alerting]?"},
 	{"[alertin]", ":1:2: unknown table [alertin], did you mean [alerting]?"},
 	{"alertin.console_output = true", `:1:1: unknown key "alertin.console_output", did you mean "alerting.console_output"?`},
+	{"alertng.enabled = true", `:1:1: unknown key "alertng.enabled", did you mean "alerting.enabled"?`},
 	{"interval_seconds = 5", `:1:1: unknown key "interval_seconds", did you mean "monitoring.interval_seconds"?`},
 	{"search_ms = 5", `:1:1: unknown key "search_ms", did you mean "baseline_targets.search_ms"?`},
 	{"[thresholds]\nsearch_ms = 5", `:2:1: unknown key "thresholds.search_ms", did you mean "baseline_targets.search_ms"?`},
