@@ -9,23 +9,42 @@ import (
 )
 
 // A Counter counts operations and adds up how long they took. It needs no
-// OpenTelemetry, allocates nothing and costs two atomic additions for each
-// operation. The zero value is ready for use, a nil *Counter counts nothing,
-// and every method may be called concurrently. A Counter must not be copied
-// after its first use.
+// OpenTelemetry, allocates nothing and costs one atomic addition for each
+// operation, two for one of four milliseconds or more. The zero value is ready for
+// use, a nil *Counter counts nothing, and every method may be called
+// concurrently. A Counter must not be copied after its first use.
 //
 // It never overflows and is exact: once no Record is under way, every
 // operation is in the count and in the total, once.
 type Counter struct {
-	count atomic.Uint64
+	// recent has what short operations did since the last spill: their
+	// nanoseconds, oneRecent for each of them, and started. It is an int64, by
+	// atomic functions only, because a method of atomic.Int64 would make Record too
+	// large to be inlined; the fields after it align it everywhere.
+	recent int64
 
-	// The time spent, in nanoseconds, is carry×2⁶³ + total.
+	// count and the time spent, carry×2⁶³ + total nanoseconds, have the rest.
+	count atomic.Uint64
 	total atomic.Uint64
 	carry atomic.Uint64
 
 	// first is when the first operation began, by now; 0 before that.
 	first atomic.Int64
+
+	// Spills of recent that were begun, and that are done.
+	spills, spilled atomic.Uint32
 }
+
+const (
+	started   = math.MinInt64 // first is set
+	oneRecent = 1 << 43
+
+	// A spill is due after half a million operations of less than short. It would
+	// take as many goroutines, each stopped between its addition and its spill, for
+	// the number to overflow.
+	spillDue = started + oneRecent<<19
+	short    = 1 << 22
+)
 
 // fold is where total spills into carry. Above it there is room for another
 // 2⁶³ ns, which is 292 operations of maxDuration, while the one goroutine
@@ -37,31 +56,51 @@ const fold = 1 << 63
 func (c *Counter) Record(d time.Duration) {
 	// Everything rare is behind one call, which keeps this small enough to be
 	// inlined.
-	if c == nil {
-		return
-	}
-	if uint64(d) > uint64(maxDuration) {
-		d = clamp(d)
-	}
-	n, total := c.count.Add(1), c.total.Add(uint64(d))
-	if n == 1 || total >= fold {
-		c.rare(d, n, total)
+	if c != nil && (uint64(d) >= short || atomic.AddInt64(&c.recent, oneRecent+int64(d)) >= spillDue) {
+		c.rare(d)
 	}
 }
 
-// rare ends a Record of d that was the first one, or found total at fold or
-// above.
-func (c *Counter) rare(d time.Duration, n, total uint64) {
-	if n == 1 {
-		c.begin(d)
+// rare records what is not short, and ends a Record that was the first one or
+// found a spill to be due.
+func (c *Counter) rare(d time.Duration) {
+	if uint64(d) >= short {
+		d = clamp(d)
+		c.count.Add(1)
+		c.addTotal(uint64(d))
 	}
+	n := atomic.LoadInt64(&c.recent)
+	if n >= 0 {
+		c.begin(d)
+		n = atomic.OrInt64(&c.recent, started)
+	}
+	if n < spillDue {
+		return
+	}
+	// As many as see it may do so at once: each takes what is there.
+	c.spills.Add(1)
+	n = atomic.SwapInt64(&c.recent, started)
+	c.count.Add(numberOf(n))
+	c.addTotal(timeOf(n))
+	c.spilled.Add(1)
+}
+
+// numberOf returns the number of operations in a value of recent.
+func numberOf(recent int64) uint64 { return uint64(recent&^started) / oneRecent }
+
+// timeOf returns their nanoseconds.
+func timeOf(recent int64) uint64 { return uint64(recent) % oneRecent }
+
+// addTotal adds d, of no more than maxDuration, to total.
+func (c *Counter) addTotal(d uint64) {
 	// Among all that add while total is above fold only one crossed it, so it
 	// is folded once. The carry goes first: in between, total is still above
 	// fold, by which a reader knows that the two do not belong together.
+	total := c.total.Add(d)
 	if total < fold {
 		return
 	}
-	if total-uint64(d) < fold {
+	if total-d < fold {
 		c.carry.Add(1)
 		c.total.Add(fold) // Modulo 2⁶⁴ the same as taking it off.
 		return
@@ -79,16 +118,22 @@ func (c *Counter) begin(d time.Duration) {
 	if first == 0 {
 		first = 1 // Zero says that there was none; a nanosecond is nothing.
 	}
-	c.first.Store(first)
+	c.first.CompareAndSwap(0, first)
 }
 
-// sum returns the time spent in nanoseconds, as hi×2⁶⁴ + lo.
-func (c *Counter) sum() (hi, lo uint64) {
+// load returns the number of operations, and the time spent in nanoseconds as
+// hi×2⁶⁴ + lo. Each duration that is in the one is in the other too, but for
+// those of Records under way, which only the number may have.
+func (c *Counter) load() (count, hi, lo uint64) {
 	for {
+		spilled := c.spilled.Load()
+		recent := atomic.LoadInt64(&c.recent)
 		carry := c.carry.Load()
 		total := c.total.Load()
-		if total < fold && c.carry.Load() == carry {
-			return carry >> 1, carry<<63 | total
+		count := c.count.Load() // After the total, to which operations are added later.
+		if total < fold && c.carry.Load() == carry && c.spills.Load() == spilled {
+			lo, more := bits.Add64(carry<<63|total, timeOf(recent), 0)
+			return count + numberOf(recent), carry>>1 + more, lo
 		}
 		runtime.Gosched() // Another goroutine is between two instructions.
 	}
@@ -99,7 +144,8 @@ func (c *Counter) Count() uint64 {
 	if c == nil {
 		return 0
 	}
-	return c.count.Load()
+	count, _, _ := c.load()
+	return count
 }
 
 // Total returns the time that all operations took together, at most
@@ -109,7 +155,7 @@ func (c *Counter) Total() time.Duration {
 	if c == nil {
 		return 0
 	}
-	hi, lo := c.sum()
+	_, hi, lo := c.load()
 	if hi != 0 || lo > math.MaxInt64 {
 		return math.MaxInt64
 	}
@@ -124,13 +170,12 @@ func (c *Counter) Average() time.Duration {
 	if c == nil {
 		return 0
 	}
-	// The total goes first. Each duration in it is then in the count too, so
-	// the quotient is no more than maxDuration and fits into 64 bits.
-	hi, lo := c.sum()
-	count := c.count.Load()
+	count, hi, lo := c.load()
 	if count == 0 {
 		return 0
 	}
+	// No duration is without its operation, so this is no more than maxDuration
+	// and fits into 64 bits.
 	quotient, _ := bits.Div64(hi, lo, count)
 	return time.Duration(quotient)
 }
@@ -149,5 +194,5 @@ func (c *Counter) PerSecond() float64 {
 	if elapsed <= 0 {
 		return 0
 	}
-	return float64(c.count.Load()) / seconds(elapsed)
+	return float64(c.Count()) / seconds(elapsed)
 }

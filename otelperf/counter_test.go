@@ -117,6 +117,71 @@ func TestCounterNeverOverflows(t *testing.T) {
 	}
 }
 
+// TestCounterSpills records more than the word has room for that counts and adds
+// at once, with everybody at it. A reader sees each operation with its duration,
+// and none twice or taken back.
+func TestCounterSpills(t *testing.T) {
+	for _, d := range []time.Duration{1, 4 * time.Millisecond} {
+		var c otelperf.Counter
+		const workers, each = 4, 300_000
+		stop := make(chan struct{})
+		reading := make(chan struct{})
+		go func() {
+			defer close(reading)
+			var count uint64
+			var total time.Duration
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if got := c.Average(); got != d && count > 0 {
+					t.Errorf("average = %v, want %v", got, d)
+				}
+				n, sum := c.Count(), c.Total()
+				if n < count || sum < total {
+					t.Errorf("%d in %v fell to %d in %v", count, total, n, sum)
+				}
+				count, total = n, sum
+			}
+		}()
+		var wg sync.WaitGroup
+		for range workers {
+			wg.Go(func() {
+				for range each {
+					c.Record(d)
+				}
+			})
+		}
+		wg.Wait()
+		close(stop)
+		<-reading
+		if c.Count() != workers*each || c.Total() != workers*each*d || c.Average() != d {
+			t.Errorf("count %d, total %v, average %v after %d of %v", c.Count(), c.Total(), c.Average(), workers*each, d)
+		}
+	}
+}
+
+// TestCounterBeginsWithTheFirst: the rate counts from the beginning of the first
+// operation, short or long, and no later one moves that.
+func TestCounterBeginsWithTheFirst(t *testing.T) {
+	for _, first := range []time.Duration{time.Millisecond, time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			var c otelperf.Counter
+			<-time.After(time.Hour)
+			c.Record(first)
+			<-time.After(2*time.Second - first)
+			c.Record(time.Millisecond)
+			c.Record(time.Second)
+			c.Record(time.Minute) // It began before the first one ended.
+			if got := c.PerSecond(); got != 2 {
+				t.Errorf("PerSecond = %v after 4 in 2 seconds, the first of %v", got, first)
+			}
+		})
+	}
+}
+
 func TestCounterAgreesWithBigNumbers(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	var c otelperf.Counter

@@ -77,8 +77,8 @@
 // is the active count's two atomic additions: about 400 ns in all where Record
 // takes 260. Without a provider it costs about 30 ns, and with the no-op provider,
 // or switched off by [WithoutOperations], 2 ns. A failure takes some 300 ns
-// and an allocation more, a panic a few microseconds. A [Counter] costs two
-// atomic additions. An operation takes about 600 bytes, and as much again for each
+// and an allocation more, a panic a few microseconds. A [Counter] costs one
+// atomic addition. An operation takes about 600 bytes, and as much again for each
 // error.type, besides what the SDK keeps for a series. To measure this:
 //
 //	go test -run '^$' -bench . -benchmem ./otelperf
