@@ -47,13 +47,21 @@ type response struct {
 	cut      int16  // of frame: how many segments of the path the routers outside took off
 	protocol protocol
 	atStatus fault
+	flow     flow
 	entered  bool // a Route was entered and none was left since
-	hijacked bool
-	marked   bool // the handler said that it is a stream
-	stream   bool // it has become one, and its duration is recorded
 	failed   bool // a write ran into a timeout of the handler's or the connection's
 	lowest   bool // no writer below can be another Middleware's
 }
+
+// A flow says what becomes of a response, from the first to the last.
+type flow uint8
+
+const (
+	flowBody     flow = iota
+	flowMarked        // the handler said that it is a stream
+	flowStream        // it has become one, and its duration is recorded
+	flowHijacked      // likewise, and the connection is the handler's own
+)
 
 // A rareState is what only requests of a Middleware with certain options have.
 type rareState struct {
@@ -116,7 +124,7 @@ func (m *Middleware) begin(w http.ResponseWriter, r *http.Request) *response {
 func (rw *response) finish(completed bool) {
 	elapsed := now() - rw.start
 	rw.leave(elapsed)
-	if rw.stream {
+	if rw.isStream() {
 		rw.dropLabels()
 		return
 	}
@@ -165,17 +173,19 @@ func (rw *response) isWhole() bool {
 // counted, which nobody takes for one that hangs.
 func (rw *response) leave(elapsed time.Duration) {
 	n := int64(-1)
-	if rw.stream {
+	if rw.isStream() {
 		n = -1 - oneStream
 	}
 	rw.active.Leave(n, uint64(elapsed))
 }
 
+func (rw *response) isStream() bool { return rw.flow >= flowStream }
+
 // becomeStream records the request as it stands and counts it as an open stream
 // from now on.
 func (rw *response) becomeStream() {
 	elapsed := now() - rw.start
-	rw.stream = true
+	rw.flow = flowStream
 	rw.active.Add(oneStream)
 	rw.record(elapsed, int(rw.status), faultNone)
 }
@@ -229,7 +239,7 @@ func (rw *response) Header() http.Header { return rw.w.Header() }
 // knows what to say about them.
 func (rw *response) WriteHeader(code int) {
 	rw.w.WriteHeader(code) // net/http's panics if the code is not one
-	if rw.status != 0 || rw.hijacked || code < 200 && code != http.StatusSwitchingProtocols || code > 999 {
+	if rw.status != 0 || rw.flow == flowHijacked || code < 200 && code != http.StatusSwitchingProtocols || code > 999 {
 		return
 	}
 	rw.setStatus(code)
@@ -240,7 +250,7 @@ func (rw *response) setStatus(code int) {
 	if code >= 500 {
 		rw.atStatus = ofContext(rw.r.Context())
 	}
-	if rw.marked || code == http.StatusSwitchingProtocols || isEventStream(rw.w.Header()) {
+	if rw.flow == flowMarked || code == http.StatusSwitchingProtocols || isEventStream(rw.w.Header()) {
 		rw.becomeStream()
 	}
 }
@@ -279,7 +289,7 @@ func (rw *response) wrote(n int64, err error) {
 	if err != nil {
 		rw.writeFailed(err)
 	}
-	if rw.status == 0 && !rw.hijacked {
+	if rw.status == 0 && rw.flow != flowHijacked {
 		rw.setStatus(http.StatusOK)
 	}
 }
@@ -308,7 +318,7 @@ func (rw *response) flushed(err error) {
 	if err != nil {
 		rw.writeFailed(err)
 	}
-	if rw.status == 0 && !rw.hijacked {
+	if rw.status == 0 && rw.flow != flowHijacked {
 		rw.setStatus(http.StatusOK)
 	}
 }
@@ -324,10 +334,10 @@ func (rw *response) tookOver(err error) {
 	if err != nil {
 		return
 	}
-	rw.hijacked = true
-	if !rw.stream {
+	if !rw.isStream() {
 		rw.becomeStream()
 	}
+	rw.flow = flowHijacked
 }
 
 func (rw *response) push(target string, opts *http.PushOptions) error {

@@ -24,8 +24,8 @@ func Stream(w http.ResponseWriter) bool {
 		return false
 	}
 	for rw != nil {
-		rw.marked = true
-		if rw.status != 0 && !rw.stream {
+		rw.flow = max(rw.flow, flowMarked)
+		if rw.status != 0 && !rw.isStream() {
 			rw.becomeStream()
 		}
 		rw = rw.below()
