@@ -94,13 +94,18 @@ func (m *Middleware) Handler(next http.Handler) http.Handler {
 	if m == nil || m.off {
 		return next
 	}
-	return &handler{m: m, next: next}
+	h := &handler{m: m, next: next, routed: next}
+	if r, ok := next.(routeHook); ok {
+		h.routed = r.next
+	}
+	return h
 }
 
 // handler is what [Middleware.Handler] returns.
 type handler struct {
-	m    *Middleware
-	next http.Handler
+	m      *Middleware
+	next   http.Handler
+	routed http.Handler // next without the Route directly around it
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -127,7 +132,12 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		rw.finish(completed)
 	}()
-	h.next.ServeHTTP(m.shape.wrap(w, rw), inner)
+	own := m.shape.wrap(w, rw)
+	next := h.next
+	if rw.lowest { // a Route directly inside has nothing to tell
+		next = h.routed
+	}
+	next.ServeHTTP(own, inner)
 	completed = true
 }
 
