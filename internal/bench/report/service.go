@@ -38,16 +38,18 @@ func claimsOf(s result.Service, p printer) {
 		}
 	}
 	for _, hot := range []bool{false, true} {
-		all := l.Join(func(name string) bool {
+		match := func(name string) bool {
 			measures, onHot := result.Measures(name)
 			return measures && onHot == hot
-		})
-		if len(all.Rounds) <= s.Rounds {
-			continue // one kind has rows of its own
 		}
 		for _, reference := range []string{result.Bare, result.Disabled} {
-			p("| all that measure on %s%s, %d rounds against `%s`: the median of different kinds, not a bound for each | throughput %v, p99 %v | |",
-				roadOf(hot), with, len(all.Rounds), reference, all.Against(reference, result.Throughput), all.Against(reference, result.P99))
+			throughput, n := l.Together(match, reference, result.Throughput)
+			if n < 2 {
+				continue // one kind has rows of its own
+			}
+			p99, _ := l.Together(match, reference, result.P99)
+			p("| all that measure on %s%s, %d kinds, against `%s`: their mean in each round, not a bound for each | throughput %v, p99 %v | |",
+				roadOf(hot), with, n, reference, throughput, p99)
 		}
 	}
 	aside := func(what string, c result.Contender) {
@@ -67,7 +69,7 @@ func ofService(throughput, p99, noise result.Ratio) string {
 	switch {
 	case throughput.High < 0.98 || p99.Low > highest:
 		return verdict(false)
-	case throughput.Low >= 0.98 && p99.Median <= highest:
+	case throughput.Low >= 0.98 && p99.Middle <= highest:
 		return verdict(true)
 	}
 	return undecided
@@ -95,11 +97,10 @@ func (r report) serviceText(p printer) {
 func howMeasured(s result.Service, p printer) {
 	p("`make bench-service` on %s: %s; %s. The demo of examples/httpdemo, driven by vegeta, %d clients that each", s.When.Format("2 January 2006"), s.Machine, s.Placing, s.Clients)
 	p("send a request when they have the last one's answer. `bare` is a build with nothing of otelperf or OpenTelemetry,")
-	p("`disabled` the full build with monitoring.enabled = false. In each of %d rounds each of the others was started anew", s.Rounds)
-	p("beside these two, and the three took turns of %v, stopped while it was not theirs, until each had had %v of each load.", s.Slice, s.Length)
-	p("CPU time is the service's own, by its process' clock, for each request. Ratios are to the service beside it: the median")
-	p("of the rounds, and in parentheses where it lies with 95 %% confidence; of fewer than six, all of them. One interval in")
-	p("twenty misses by chance. What measures collects, judges and exports once in each second of its own, sixty times as")
+	p("`disabled` the full build with monitoring.enabled = false. In each of %d rounds all of them were started anew and took", s.Rounds)
+	p("turns of %v, stopped while it was not theirs, until each had had %v of each load. CPU time is the service's own,", s.Slice, s.Length)
+	p("by its process' clock, for each request. Ratios are to the other in the same round, with their interval in parentheses; of")
+	p("fewer than six rounds it holds all of them. One interval in twenty misses by chance. What measures collects, judges and exports once in each second of its own, sixty times as")
 	p("often as by default. The few requests that such a collection delays show in the CPU time, not in the p99. The page's")
 	p("reader and the OTLP receiver share the generator's CPU.")
 	p("")

@@ -45,8 +45,9 @@ func write(w *bytes.Buffer, r report) {
 		runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	p("Contenders take turns, and the best round of each counts: whatever else runs on a machine can only")
 	p("slow them down. Of the Processor, whose time is that of all CPUs and has the garbage collector's share in it, the")
-	p("median of longer rounds counts, and so it does of what is told with an interval. Ratios travel to other machines,")
-	p("nanoseconds do not. Nothing here is asserted by a test; allocations are.")
+	p("median of longer rounds counts. What is told with an interval is the ratio of two in the same round: the median of the")
+	p("means of all pairs of these ratios (Hodges and Lehmann), and where it lies with 95 %% confidence (Wilcoxon). Ratios")
+	p("travel to other machines, nanoseconds do not. Nothing here is asserted by a test; allocations are.")
 	p("")
 	r.claims(p)
 	r.profile(p)
@@ -80,7 +81,7 @@ func (r report) claims(p printer) {
 			return // the cores could not be had side by side
 		}
 		ratio := against(ours, theirs)
-		p("| %s | %.1f ns of a core's time against %.1f ns, median ratio %v | %s |", aim, median(ours), median(theirs), ratio, atMost(ratio, 1.05))
+		p("| %s | %.1f ns of a core's time against %.1f ns, ratio %v | %s |", aim, result.Median(ours), result.Median(theirs), ratio, atMost(ratio, 1.05))
 	}
 	together("hot road: no slower with all cores on one operation than alone", r.parts.crowd, r.parts.alone)
 	together("the same, than with all cores at work on an operation each", r.parts.crowd, r.parts.apart)
@@ -118,8 +119,6 @@ func verdict(ok bool) string {
 	}
 	return "reached"
 }
-
-func median(rounds []float64) float64 { return result.NewRatio(rounds).Median }
 
 // against returns the ratio of what was measured in the same rounds.
 func against(a, b []float64) result.Ratio {
@@ -211,12 +210,12 @@ func (r report) profile(p printer) {
 	p("- Exemplars are offered for the first 64 measurements of a bucket after each collection and one in 64 after")
 	p("  that, so the context is not searched for a span each time, and a rare slow call is never missed.")
 	p("- `Operation.Record`, for what was measured elsewhere, takes %.1f ns.", q.recordOnly-q.loop)
-	p("- All cores at one operation take %.0f ns each for a call, by each thread's own clock and the median of the rounds.", median(q.crowd))
-	p("  At an operation of their own each, which share nothing, it is %.0f, and %.0f alone: what cores at work take from each", median(q.apart), median(q.alone))
+	p("- All cores at one operation take %.0f ns each for a call, by each thread's own clock and the median of the rounds.", result.Median(q.crowd))
+	p("  At an operation of their own each, which share nothing, it is %.0f, and %.0f alone: what cores at work take from each", result.Median(q.apart), result.Median(q.alone))
 	p("  other, or a machine's other guests from them, is in all of these. In the same round the first is %v of", against(q.crowd, q.apart))
-	p("  the second, and the second %v of the third, in the median. Counters are spread over cache lines", against(q.apart, q.alone))
-	p("  where cores collide, and only there. One atomic number for the active count takes %.0f ns with all cores at it", median(q.crowdAtomic))
-	p("  and %.0f alone. Of %d rounds %d count: in the others the cores could not be had side by side.", median(q.aloneAtomic), r.rounds, len(q.crowd))
+	p("  the second, and the second %v of the third. Counters are spread over cache lines", against(q.apart, q.alone))
+	p("  where cores collide, and only there. One atomic number for the active count takes %.0f ns with all cores at it", result.Median(q.crowdAtomic))
+	p("  and %.0f alone. Of %d rounds %d count: in the others the cores could not be had side by side.", result.Median(q.aloneAtomic), r.rounds, len(q.crowd))
 	p("- A collection takes nothing from a call but the cache lines it reads: counters are read, never locked or")
 	p("  reset. Sums and extremes are exchanged once for each shard.")
 	p("")

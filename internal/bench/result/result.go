@@ -57,18 +57,17 @@ type Named struct {
 	Round       Round
 }
 
-// Add adds a round with a load, and those of the references beside it, which are
-// contenders too.
-func (s *Service) Add(load string, one Named, references []Named) {
+// Add adds a round with a load: first of so many references, which are compared
+// with those before them, then of those that are compared with all references.
+func (s *Service) Add(load string, all []Named, references int) {
 	i := slices.IndexFunc(s.Loads, func(l Load) bool { return l.Name == load })
 	if i < 0 {
 		i = len(s.Loads)
 		s.Loads = append(s.Loads, Load{Name: load})
 	}
-	for n, r := range references {
-		s.Loads[i].add(r, references[:n])
+	for n, r := range all {
+		s.Loads[i].add(r, all[:min(n, references)])
 	}
-	s.Loads[i].add(one, references)
 }
 
 func (l *Load) add(one Named, beside []Named) {
@@ -102,10 +101,10 @@ func NewService(placing string, clients int, length, slice time.Duration) Servic
 	}
 }
 
-// A Ratio is the median of ratios, and where it lies with 95 % confidence.
-type Ratio struct{ Median, Low, High float64 }
+// A Ratio is what ratios come to, and where that lies with 95 % confidence.
+type Ratio struct{ Middle, Low, High float64 }
 
-func (r Ratio) String() string { return fmt.Sprintf("%.3f (%.3f to %.3f)", r.Median, r.Low, r.High) }
+func (r Ratio) String() string { return fmt.Sprintf("%.3f (%.3f to %.3f)", r.Middle, r.Low, r.High) }
 
 // Throughput is the round's.
 func Throughput(r Round) float64 { return r.Throughput }
@@ -119,11 +118,14 @@ func CPU(r Round) float64 { return r.CPU }
 // Against compares a contender's rounds with those of the reference beside them.
 // What else runs on a machine changes from second to second.
 func (c Contender) Against(reference string, of func(Round) float64) Ratio {
-	var ratios []float64
+	return NewRatio(c.ratios(reference, of))
+}
+
+func (c Contender) ratios(reference string, of func(Round) float64) (ratios []float64) {
 	for i, r := range c.Beside[reference] {
 		ratios = append(ratios, of(c.Rounds[i])/of(r))
 	}
-	return NewRatio(ratios)
+	return ratios
 }
 
 // Lines are the load's comparisons in the form that the benchmarks print.
@@ -135,7 +137,7 @@ func (l Load) Lines() (lines []string) {
 			}
 			lines = append(lines, fmt.Sprintf("compare service-%s-%s ours_ns=%.0f peer=%s peer_ns=%.0f ratio=%.3f throughput=%v p99=%v",
 				c.Name, l.Name, median(c.Rounds, CPU), reference, median(c.Beside[reference], CPU),
-				c.Against(reference, CPU).Median, c.Against(reference, Throughput), c.Against(reference, P99)))
+				c.Against(reference, CPU).Middle, c.Against(reference, Throughput), c.Against(reference, P99)))
 		}
 	}
 	return lines
@@ -150,20 +152,28 @@ func (l Load) Find(name string) (Contender, bool) {
 	return l.Contenders[i], true
 }
 
-// Join returns the rounds of all contenders whose names match as if they were of one:
-// what they have in common shows in more rounds than each has.
-func (l Load) Join(match func(name string) bool) Contender {
-	all := Contender{Beside: make(map[string][]Round)}
+// Together compares those whose names match as if they were one, whose round is the
+// mean of theirs: what they have in common shows better than in each of them. n is how
+// many there are.
+func (l Load) Together(match func(name string) bool, reference string, of func(Round) float64) (r Ratio, n int) {
+	var sums []float64
 	for _, c := range l.Contenders {
-		if !match(c.Name) {
+		ratios := c.ratios(reference, of)
+		if !match(c.Name) || len(ratios) == 0 {
 			continue
 		}
-		all.Rounds = append(all.Rounds, c.Rounds...)
-		for reference, rounds := range c.Beside {
-			all.Beside[reference] = append(all.Beside[reference], rounds...)
+		n++
+		if sums == nil {
+			sums = make([]float64, len(ratios))
+		}
+		for i := range sums {
+			sums[i] += ratios[i]
 		}
 	}
-	return all
+	for i := range sums {
+		sums[i] /= float64(n)
+	}
+	return NewRatio(sums), n
 }
 
 // Measures tells whether the service of that name measures, and whether on the hot
@@ -184,33 +194,58 @@ func median(rounds []Round, of func(Round) float64) float64 {
 	for _, r := range rounds {
 		all = append(all, of(r))
 	}
-	return NewRatio(all).Median
+	return Median(all)
 }
 
-// NewRatio returns the median, and the interval between two of the values that
-// holds the median of what they were drawn from in 95 of 100 cases, by the
-// binomial distribution; of fewer than six values, all of them.
-func NewRatio(values []float64) Ratio {
+// Median returns it, NaN if there are no values.
+func Median(values []float64) float64 {
 	n := len(values)
+	if n == 0 {
+		return math.NaN()
+	}
+	v := slices.Sorted(slices.Values(values))
+	return (v[(n-1)/2] + v[n/2]) / 2
+}
+
+// NewRatio returns the median of the means of all pairs of ratios (Hodges and
+// Lehmann), and the interval between two of these means that holds the middle of
+// what the ratios were drawn from in 95 of 100 cases (Wilcoxon's signed ranks); of
+// fewer than six ratios, all of them. An outlier moves neither far, and both make more
+// of a round than the median of the ratios does. Means are geometric: twice as much
+// and half as much are one.
+func NewRatio(ratios []float64) Ratio {
+	n := len(ratios)
 	if n == 0 {
 		return Ratio{math.NaN(), math.NaN(), math.NaN()}
 	}
-	v := slices.Sorted(slices.Values(values))
-	median := v[n/2]
-	if n%2 == 0 {
-		median = (v[n/2-1] + v[n/2]) / 2
-	}
-	// The median lies below the k-th smallest value with the probability that
-	// fewer than k of n tosses of a coin show heads.
-	cut, below, p := 0, 0.0, math.Pow(0.5, float64(n))
-	for k := range n / 2 {
-		if below += p; below > 0.025 {
-			break
+	means := make([]float64, 0, n*(n+1)/2)
+	for i, a := range ratios {
+		for _, b := range ratios[:i+1] {
+			means = append(means, math.Sqrt(a*b))
 		}
-		cut = k
-		p *= float64(n-k) / float64(k+1)
 	}
-	return Ratio{median, v[cut], v[n-1-cut]}
+	slices.Sort(means)
+	cut := signedRanks(n)
+	return Ratio{Median(means), means[cut], means[len(means)-1-cut]}
+}
+
+// signedRanks returns the largest k so that of n values around zero those below it
+// have ranks, by size, whose sum is k or less in no more than 2.5 of 100 cases; 0 if
+// there is none.
+func signedRanks(n int) (k int) {
+	sums := []float64{1} // how probable each sum of the ranks so far is
+	for rank := 1; rank <= n; rank++ {
+		next := make([]float64, len(sums)+rank)
+		for sum, p := range sums {
+			next[sum] += p / 2
+			next[sum+rank] += p / 2
+		}
+		sums = next
+	}
+	for below := sums[0]; below <= 0.025; below += sums[k] {
+		k++
+	}
+	return max(0, k-1)
 }
 
 // Write writes v to a file as JSON, and makes its folder. An empty path is none.

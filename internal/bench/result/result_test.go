@@ -9,19 +9,72 @@ import (
 	"time"
 )
 
+// near tells whether a ratio is the wanted one but for rounding.
+func near(got, want Ratio) bool {
+	const some = 1e-9
+	return math.Abs(got.Middle-want.Middle) < some && math.Abs(got.Low-want.Low) < some && math.Abs(got.High-want.High) < some
+}
+
 func TestRatio(t *testing.T) {
 	t.Parallel()
-	eleven := []float64{11, 1, 10, 2, 9, 3, 8, 4, 7, 5, 6}
-	// Of eleven values the second smallest and the second largest: 98.8 %; the
-	// third would give 93.5 %.
-	if got := NewRatio(eleven); got != (Ratio{6, 2, 10}) {
-		t.Errorf("of eleven values: %v", got)
+	var eleven []float64
+	for _, power := range []float64{5, -5, 4, -4, 3, -3, 2, -2, 1, -1, 0} {
+		eleven = append(eleven, math.Exp2(power))
 	}
-	if got := NewRatio([]float64{3, 1}); got != (Ratio{2, 1, 3}) {
+	// The tables of signed ranks have 10 for eleven values. Of the means of two
+	// powers in rising order the one after the tenth is that of -5 and 0.
+	if got, want := NewRatio(eleven), (Ratio{1, math.Exp2(-2.5), math.Exp2(2.5)}); !near(got, want) {
+		t.Errorf("of eleven values: %v, want %v", got, want)
+	}
+	if got := NewRatio([]float64{3, 1}); !near(got, Ratio{math.Sqrt(3), 1, 3}) {
 		t.Errorf("of two values: %v", got)
 	}
-	if got := NewRatio(nil); !math.IsNaN(got.Median) {
+	if got := NewRatio(nil); !math.IsNaN(got.Middle) {
 		t.Errorf("of nothing: %v", got)
+	}
+	// From tables, for one sign and 2.5 %.
+	for n, want := range map[int]int{1: 0, 5: 0, 6: 0, 7: 2, 8: 3, 9: 5, 10: 8, 12: 13, 20: 52, 30: 137, 50: 434} {
+		if got := signedRanks(n); got != want {
+			t.Errorf("signed ranks of %d: %d, want %d", n, got, want)
+		}
+	}
+}
+
+// TestRatioHolds draws around a known ratio, with outliers: nineteen intervals of
+// twenty hold it.
+func TestRatioHolds(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(1, 2))
+	const tries = 2000
+	held := 0
+	for range tries {
+		var drawn []float64
+		for range 20 {
+			x := 0.03 * r.NormFloat64()
+			if r.IntN(20) == 0 {
+				x *= 10
+			}
+			drawn = append(drawn, 0.98*math.Exp(x))
+		}
+		if got := NewRatio(drawn); got.Low <= 0.98 && 0.98 <= got.High {
+			held++
+		}
+	}
+	if held < tries*93/100 || held > tries*97/100 {
+		t.Errorf("%d of %d intervals hold the ratio", held, tries)
+	}
+}
+
+func TestMedian(t *testing.T) {
+	t.Parallel()
+	if got := Median([]float64{9, 1, 2}); got != 2 {
+		t.Errorf("of three: %v", got)
+	}
+	if got := Median([]float64{9, 1, 2, 4}); got != 3 {
+		t.Errorf("of four: %v", got)
+	}
+	if got := Median(nil); !math.IsNaN(got) {
+		t.Errorf("of none: %v", got)
 	}
 }
 
@@ -34,50 +87,59 @@ func TestAgainst(t *testing.T) {
 		return Named{Name: name, Round: Round{Throughput: throughput}}
 	}
 	for _, scale := range []float64{1, 10, 0.1} {
-		for _, name := range []string{"full", "hot"} {
-			s.Add("mix", named(name, 90*scale), []Named{named(Bare, 100*scale), named(Disabled, 99*scale)})
+		s.Add("mix", []Named{named(Bare, 100*scale), named(Disabled, 99*scale), named("full", 90*scale), named("hot", 95*scale)}, 2)
+	}
+	s.Add("documents", []Named{named(Bare, 2), named("full", 1)}, 1)
+	of := func(name, reference string) Ratio {
+		c, ok := s.Loads[0].Find(name)
+		if !ok || len(c.Rounds) != 3 {
+			t.Errorf("%s has %d rounds", name, len(c.Rounds))
+		}
+		return c.Against(reference, Throughput)
+	}
+	for _, tc := range []struct {
+		name, reference string
+		want            float64
+	}{{"full", Bare, 0.9}, {"full", Disabled, 90. / 99}, {"hot", Bare, 0.95}, {Disabled, Bare, 0.99}} {
+		if got := of(tc.name, tc.reference); !near(got, Ratio{tc.want, tc.want, tc.want}) {
+			t.Errorf("%s against %s: %v, want %v", tc.name, tc.reference, got, tc.want)
 		}
 	}
-	s.Add("documents", named("full", 1), []Named{named(Bare, 2)})
-	full, ok := s.Loads[0].Find("full")
-	if got := full.Against(Bare, Throughput); !ok || got != (Ratio{0.9, 0.9, 0.9}) {
-		t.Errorf("against the bare one: %v, want 0.9", got)
+	if bare, _ := s.Loads[0].Find(Bare); len(bare.Beside) != 0 {
+		t.Errorf("the bare one is beside %v", bare.Beside)
 	}
-	if got := full.Against(Disabled, Throughput).Median; math.Abs(got-90./99) > 1e-9 {
-		t.Errorf("against the one that is off: %v, want 0.909", got)
-	}
-	off, _ := s.Loads[0].Find(Disabled)
-	if got := off.Against(Bare, Throughput); len(off.Rounds) != 6 || got != (Ratio{0.99, 0.99, 0.99}) {
-		t.Errorf("the one that is off in %d rounds: %v, want 0.99 in 6", len(off.Rounds), got)
-	}
-	if bare, _ := s.Loads[0].Find(Bare); len(bare.Rounds) != 6 || len(bare.Beside) != 0 {
-		t.Errorf("the bare one has %d rounds, beside %v", len(bare.Rounds), bare.Beside)
-	}
-	if got := full.Against("another", Throughput); !math.IsNaN(got.Median) {
-		t.Errorf("beside nothing: %v", got)
+	for _, c := range [][2]string{{"full", "another"}, {Disabled, Disabled}, {"hot", "full"}} {
+		if got := of(c[0], c[1]); !math.IsNaN(got.Middle) {
+			t.Errorf("%s against %s, which is no reference of it: %v", c[0], c[1], got)
+		}
 	}
 	if n := len(s.Loads[0].Lines()); n != 5 {
 		t.Errorf("%d lines, want two for each contender and one for what is off", n)
 	}
 }
 
-// TestJoin: rounds of several contenders stand beside those that they were with.
-func TestJoin(t *testing.T) {
+// TestTogether: several contenders are one whose round is the mean of theirs.
+func TestTogether(t *testing.T) {
 	t.Parallel()
 	var s Service
-	for i, name := range []string{"full", "hot", "page", Again, Pprof, "full"} {
-		at := float64(i + 1)
-		s.Add("mix", Named{Name: name, Round: Round{CPU: 2 * at}}, []Named{{Name: Bare, Round: Round{CPU: at}}, {Name: Disabled, Round: Round{CPU: 4 * at}}})
+	for _, scale := range []float64{1, 3} {
+		var all []Named
+		for i, name := range []string{Bare, Disabled, Again, Pprof, "hot", "full", "page"} {
+			all = append(all, Named{Name: name, Round: Round{CPU: scale * []float64{10, 5, 10, 11, 40, 20, 30}[i]}})
+		}
+		s.Add("mix", all, 2)
 	}
-	all := s.Loads[0].Join(func(name string) bool {
+	onSDK := func(name string) bool {
 		measures, hot := Measures(name)
 		return measures && !hot
-	})
-	if len(all.Rounds) != 3 {
-		t.Fatalf("got %+v", all)
 	}
-	if bare, off := all.Against(Bare, CPU), all.Against(Disabled, CPU); bare != (Ratio{2, 2, 2}) || off != (Ratio{0.5, 0.5, 0.5}) {
-		t.Errorf("%v of bare, %v of disabled", bare, off)
+	for reference, want := range map[string]float64{Bare: 2.5, Disabled: 5} {
+		if got, n := s.Loads[0].Together(onSDK, reference, CPU); n != 2 || !near(got, Ratio{want, want, want}) {
+			t.Errorf("%d of them %v of %s, want two, %v", n, got, reference, want)
+		}
+	}
+	if got, n := s.Loads[0].Together(func(string) bool { return false }, Bare, CPU); n != 0 || !math.IsNaN(got.Middle) {
+		t.Errorf("nobody: %v of %d", got, n)
 	}
 	if measures, _ := Measures(Disabled); measures {
 		t.Error("disabled measures")

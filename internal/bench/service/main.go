@@ -5,11 +5,10 @@
 //
 // There are two that nothing measures, which the others are compared with: a build
 // without any of it, and one in which it is turned off. A third among the others is
-// the first with net/http/pprof linked in. All of them run as processes of their own. In each round,
-// each contender is started anew and so are the two beside it; the three take turns
-// of a tenth of a second, stopped while it is not theirs, so that whatever else the
-// machine does meets all alike. A second bare service among the contenders says
-// what noise is left. It prints two lines for each contender and load, and one for
+// the first with net/http/pprof linked in. In each round all of them are started, as
+// processes of their own, and take turns of a fiftieth of a second, stopped while it
+// is not theirs, so that whatever else the machine does meets all alike. A second bare
+// service among the contenders says what noise is left. It prints two lines for each contender and load, and one for
 // the build that is off:
 //
 //	compare service-<contender>-<load> ours_ns=<n> peer=bare peer_ns=<n> ratio=<r> throughput=<r> (<low> to <high>) p99=<r> (<low> to <high>)
@@ -17,8 +16,8 @@
 //
 // ours_ns is the service's own CPU time for each request, read from its process'
 // clock: throughput depends on the generator and on whatever else runs too, this
-// less so. All ratios are to the other service in the same round: the median of
-// the rounds, and the interval in which it lies with 95 % confidence.
+// less so. All ratios are to the other service in the same round: the middle of those
+// of all rounds, and the interval in which it lies with 95 % confidence.
 package main
 
 import (
@@ -39,10 +38,10 @@ import (
 
 func main() {
 	var c settings
-	flag.IntVar(&c.rounds, "rounds", 12, "how many rounds")
-	flag.DurationVar(&c.length, "time", 2*time.Second, "how long each is driven in a round, with each load")
-	flag.DurationVar(&c.slice, "slice", 100*time.Millisecond, "how long a turn is")
-	flag.DurationVar(&c.warm, "warm", 300*time.Millisecond, "how long before the first turn, without being measured")
+	flag.IntVar(&c.rounds, "rounds", 50, "how many rounds")
+	flag.DurationVar(&c.length, "time", time.Second, "how long each is driven in a round, with each load")
+	flag.DurationVar(&c.slice, "slice", 20*time.Millisecond, "how long a turn is")
+	flag.DurationVar(&c.warm, "warm", 400*time.Millisecond, "how long before the first turn, without being measured")
 	flag.IntVar(&c.clients, "clients", 4, "how many clients there are at once")
 	flag.StringVar(&c.corpus, "corpus", "", "the folder to index; empty: the documentation of Go")
 	flag.StringVar(&c.source, "demo", filepath.Join("..", "..", "examples", "httpdemo"), "the demo's folder")
@@ -80,7 +79,7 @@ func run(ctx context.Context, c settings, only, out string) error {
 	if err := demo.Place(); err != nil {
 		return err
 	}
-	r, err := measure(ctx, c, pattern)
+	r, err := measure(ctx, c, chosen(pattern))
 	if len(r.Loads) > 0 {
 		fmt.Printf("# %s; %d clients, %d rounds of %s in turns of %s; %s\n", r.Machine, c.clients, r.Rounds, c.length, c.slice, r.Placing)
 	}

@@ -6,32 +6,22 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
-	"slices"
 	"time"
 
 	"github.com/otelperf/otelperf-go/internal/bench/demo"
 	"github.com/otelperf/otelperf-go/internal/bench/result"
 )
 
-// measure compares each contender with the references, in as many groups of new
+// measure compares the contenders with the references, in as many groups of new
 // processes as there are rounds. With an error it returns what it has so far.
-func measure(ctx context.Context, c settings, pattern *regexp.Regexp) (r result.Service, err error) {
+func measure(ctx context.Context, c settings, all []contender) (r result.Service, err error) {
 	dir, err := os.MkdirTemp("", "otelperf-service-")
 	if err != nil {
 		return r, fmt.Errorf("service: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	b := base{binaries: make(map[demo.Build]string), corpus: c.corpus, dir: dir}
-	sink, err := demo.NewSink(nil)
-	if err != nil {
-		return r, err
-	}
-	defer func() { err = errors.Join(err, sink.Close()) }()
-	b.sink = sink
-
-	all := chosen(pattern)
-	for _, x := range slices.Concat(references, all) {
+	for _, x := range all {
 		if b.binaries[x.build] == "" {
 			if b.binaries[x.build], err = x.build.Compile(ctx, c.source, dir); err != nil {
 				return r, err
@@ -40,15 +30,12 @@ func measure(ctx context.Context, c settings, pattern *regexp.Regexp) (r result.
 	}
 	r = result.NewService(demo.Placing(), c.clients, c.length, c.slice)
 	for round := range c.rounds {
-		for i := range all {
-			x := all[(i+round)%len(all)] // another one begins each time
-			got, err := b.compare(ctx, c, x, round)
-			if err != nil {
-				return r, fmt.Errorf("service: %s: %w", x.name, err)
-			}
-			for _, l := range got {
-				r.Add(l.load, l.rounds[len(l.rounds)-1], l.rounds[:len(l.rounds)-1])
-			}
+		got, err := b.compare(ctx, c, all, round)
+		if err != nil {
+			return r, fmt.Errorf("service: %w", err)
+		}
+		for _, l := range got {
+			r.Add(l.load, l.rounds, len(references))
 		}
 		r.Rounds++
 		fmt.Fprintf(os.Stderr, "service: round %d of %d\n", r.Rounds, c.rounds)
@@ -60,44 +47,42 @@ func measure(ctx context.Context, c settings, pattern *regexp.Regexp) (r result.
 type base struct {
 	binaries    map[demo.Build]string
 	corpus, dir string
-	sink        *demo.Sink
 }
 
-// An outcome is what one load came to, with the references and then the contender.
+// An outcome is what one load came to, with each of the services.
 type outcome struct {
 	load   string
 	rounds []result.Named
 }
 
-// compare starts the references and the contender, and lets them take turns under
-// each load. How a process lies in memory is luck, so each round has new ones.
-func (b base) compare(ctx context.Context, c settings, x contender, round int) (out []outcome, err error) {
-	folder, err := os.MkdirTemp(b.dir, x.name)
+// compare starts all services and lets them take turns under each load. How a process
+// lies in memory is luck, so each round has new ones.
+func (b base) compare(ctx context.Context, c settings, all []contender, round int) (out []outcome, err error) {
+	folder, err := os.MkdirTemp(b.dir, "round")
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	all := append(slices.Clone(references), x)
 	services := make([]*running, len(all))
+	var loads []demo.Load // all of them are asked the same
 	for n := range all {
 		i := (n + round) % len(all)
-		if services[i], err = b.start(ctx, all[i], filepath.Join(folder, fmt.Sprint(i))); err != nil {
+		every := time.Duration(len(all)) * time.Second // once in each second of its own
+		r, err := b.start(ctx, all[i], filepath.Join(folder, all[i].name), every)
+		if err != nil {
 			return nil, err
 		}
-		defer func() { err = errors.Join(err, services[i].stop()) }()
-	}
-	var loads []demo.Load
-	for _, r := range services { // all of them are asked the same
+		defer func() { err = errors.Join(err, r.stop()) }()
+		services[i] = r
 		mix, documents, _, err := demo.Loads(ctx, r.Base)
 		if err == nil {
 			err = r.Pause()
 		}
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", r.name, err)
 		}
 		loads = []demo.Load{mix, documents}
 	}
-	before, _ := b.sink.Received()
 	for _, load := range loads {
 		rounds, err := turns(ctx, c, services, load, round)
 		if err != nil {
@@ -105,11 +90,10 @@ func (b base) compare(ctx context.Context, c settings, x contender, round int) (
 		}
 		out = append(out, outcome{load.Name, rounds})
 	}
-	if after, _ := b.sink.Received(); x.build == demo.Measured && after == before {
-		return nil, errors.New("no metric was exported")
-	}
-	if x.page && services[len(services)-1].shown.Load() == 0 {
-		return nil, errors.New("the open page was told of no collection")
+	for _, r := range services {
+		if err := r.worked(); err != nil {
+			return nil, err
+		}
 	}
 	return out, nil
 }
@@ -123,7 +107,7 @@ func turns(ctx context.Context, c settings, services []*running, load demo.Load,
 		defer sums[i].clients.Close()
 		warm := sum{clients: sums[i].clients}
 		if err := warm.drive(ctx, r, c.warm); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", r.name, err)
 		}
 	}
 	n := c.turns() * len(services)
@@ -134,7 +118,7 @@ func turns(ctx context.Context, c settings, services []*running, load demo.Load,
 		}
 		i := at % len(services)
 		if err := sums[i].drive(ctx, services[i], c.slice); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", services[i].name, err)
 		}
 	}
 	for i, r := range services {
@@ -150,9 +134,9 @@ type sum struct {
 	spent, cpu, own time.Duration
 }
 
-// settle is how long a service has, once it runs again, before latencies count:
-// the first requests of a turn meet caches that are others'.
-const settle = 10 * time.Millisecond
+// settle is the share of its turn that a service has before latencies count: the
+// first requests meet caches that are others'.
+const settle = 8
 
 // drive adds a slice, in which the service runs.
 func (s *sum) drive(ctx context.Context, x *running, length time.Duration) (err error) {
@@ -164,7 +148,7 @@ func (s *sum) drive(ctx context.Context, x *running, length time.Duration) (err 
 	if err := x.Resume(); err != nil {
 		return err
 	}
-	seen, err := s.clients.Drive(ctx, length, settle)
+	seen, err := s.clients.Drive(ctx, length, length/settle)
 	if err := errors.Join(err, x.Pause()); err != nil {
 		return err
 	}
