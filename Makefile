@@ -61,8 +61,8 @@ bench-service: ## Compare the demo, measured, with the demo that nothing measure
 	$(GO) run -C internal/bench ./service -json $(CURDIR)/.cache/service.json
 
 .PHONY: bench-service-gc
-bench-service-gc: ## The same for some, collecting garbage as often as Go does by default (25 minutes).
-	GOGC=100 $(GO) run -C internal/bench ./service -run '^(full|hot)$$' -json $(CURDIR)/.cache/service-gogc100.json
+bench-service-gc: ## The same for some, collecting garbage as often as Go does by default (20 minutes).
+	GOGC=100 $(GO) run -C internal/bench ./service -rounds 36 -run '^(full|hot)$$' -json $(CURDIR)/.cache/service-gogc100.json
 
 .PHONY: soak
 soak: ## Drive the demo for ten minutes and fail if memory, goroutines or descriptors grow.

@@ -79,8 +79,8 @@ func TestServerAllocations(t *testing.T) {
 	}
 }
 
-// TestServerBytes: the one allocation is two cache lines.
-func TestServerBytes(t *testing.T) {
+// TestServerAllocatedBytes: the one allocation is two cache lines.
+func TestServerAllocatedBytes(t *testing.T) {
 	h := newMeter(t).server().Handler(middleware.Route(http.HandlerFunc(nothing)))
 	w, r := discard{make(http.Header)}, httptest.NewRequest(http.MethodGet, "/", nil)
 	h.ServeHTTP(w, r) // makes the series

@@ -185,7 +185,7 @@ func (rw *response) isStream() bool { return rw.flow >= flowStream }
 // from now on.
 func (rw *response) becomeStream() {
 	elapsed := now() - rw.start
-	rw.flow = flowStream
+	rw.flow = max(rw.flow, flowStream)
 	rw.active.Add(oneStream)
 	rw.record(elapsed, int(rw.status), faultNone)
 }
@@ -334,10 +334,11 @@ func (rw *response) tookOver(err error) {
 	if err != nil {
 		return
 	}
-	if !rw.isStream() {
+	recorded := rw.isStream()
+	rw.flow = flowHijacked
+	if !recorded {
 		rw.becomeStream()
 	}
-	rw.flow = flowHijacked
 }
 
 func (rw *response) push(target string, opts *http.PushOptions) error {

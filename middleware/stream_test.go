@@ -54,6 +54,10 @@ func TestStreams(t *testing.T) {
 			w.WriteHeader(http.StatusSwitchingProtocols)
 			w.(http.Hijacker).Hijack()
 		}, true, "101"},
+		"hijacked, then answered": {func(w http.ResponseWriter) {
+			w.(http.Hijacker).Hijack()
+			w.WriteHeader(http.StatusSwitchingProtocols)
+		}, true, ""},
 		"marked before the header": {func(w http.ResponseWriter) {
 			if !middleware.Stream(w) {
 				t.Error("no middleware found")
@@ -113,6 +117,39 @@ func TestStreams(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestStreamCountedOnce: where a function of the user's panics while a connection is
+// taken over, the stream is open, and whatever the handler does then does not open it
+// again.
+func TestStreamCountedOnce(t *testing.T) {
+	m := newMeter(t)
+	panics := true
+	attributes := func(*http.Request) []attribute.KeyValue {
+		if panics {
+			panic("once")
+		}
+		return nil
+	}
+	h := m.server(middleware.WithAttributes(attributes)).Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		func() {
+			defer func() { recover(); panics = false }()
+			w.(http.Hijacker).Hijack()
+		}()
+		w.WriteHeader(http.StatusSwitchingProtocols)
+		if got := m.samples("otelperf.http.server.streams"); got[0].n != 1 {
+			t.Errorf("streams %v, want 1", got)
+		}
+	}))
+	h.ServeHTTP(&hijackable{ResponseRecorder: httptest.NewRecorder()}, httptest.NewRequest(http.MethodGet, "/", nil))
+	if panics {
+		t.Error("the function was not called")
+	}
+	for _, name := range []string{"otelperf.http.server.streams", "http.server.active_requests"} {
+		if got := m.samples(name); got[0].n != 0 {
+			t.Errorf("%s after the end: %v", name, got)
+		}
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 
 // A Counter counts operations and adds up how long they took. It needs no
 // OpenTelemetry, allocates nothing and costs one atomic addition for each
-// operation, two for one of four milliseconds or more. The zero value is ready for
+// operation, two for one of more than some four milliseconds. The zero value is ready for
 // use, a nil *Counter counts nothing, and every method may be called
 // concurrently. A Counter must not be copied after its first use.
 //

@@ -163,6 +163,39 @@ func TestCounterSpills(t *testing.T) {
 	}
 }
 
+// TestCounterSpillsPastTheFold: what short operations come to crosses 2⁶³
+// nanoseconds as what long ones come to does.
+func TestCounterSpillsPastTheFold(t *testing.T) {
+	var c otelperf.Counter
+	sum, operations := new(big.Int), int64(0)
+	record := func(d time.Duration) {
+		c.Record(d)
+		sum.Add(sum, big.NewInt(int64(d)))
+		operations++
+	}
+	rest := uint64(1 << 63)
+	for ; rest > uint64(year); rest -= uint64(year) {
+		record(year)
+	}
+	record(time.Duration(rest) - 20*time.Minute)
+	last := c.Total()
+	for range 600_000 { // 40 minutes
+		record(4 * time.Millisecond)
+		if total := c.Total(); total < last {
+			t.Fatalf("after %d the total fell from %v to %v", operations, last, total)
+		} else {
+			last = total
+		}
+	}
+	if last != math.MaxInt64 {
+		t.Errorf("total = %v, want no more than fits", last)
+	}
+	want := new(big.Int).Div(sum, big.NewInt(operations)).Int64()
+	if got := c.Average(); int64(got) != want || c.Count() != uint64(operations) {
+		t.Errorf("%d of %d, want %d of %d", c.Count(), got, operations, want)
+	}
+}
+
 // TestCounterBeginsWithTheFirst: the rate counts from the beginning of the first
 // operation, short or long, and no later one moves that.
 func TestCounterBeginsWithTheFirst(t *testing.T) {

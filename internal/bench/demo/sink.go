@@ -75,26 +75,34 @@ func (s *Sink) take(r *http.Request) error {
 		}
 		body = z
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.batches++
+	// Nobody waits at the lock for who sends, and may have been stopped in between.
 	if s.see == nil {
 		n, err := io.Copy(io.Discard, body)
-		s.bytes += n
 		if err != nil {
 			return fmt.Errorf("demo: %w", err)
 		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.count(n)
 		return nil
 	}
 	data, err := io.ReadAll(body)
 	if err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}
-	s.bytes += int64(len(data))
 	var m metrics.MetricsData // the same on the wire as a request to export
 	if err := proto.Unmarshal(data, &m); err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.count(int64(len(data)))
 	s.see(m.ResourceMetrics)
 	return nil
+}
+
+// count counts a batch. The caller holds mu.
+func (s *Sink) count(bytes int64) {
+	s.batches++
+	s.bytes += bytes
 }

@@ -4,8 +4,8 @@
 //	go run -C internal/bench ./report
 //
 // writes docs/PERFORMANCE.md and docs/images/growth.svg. It takes some minutes,
-// and more rounds on a busy machine. What comes of the rounds, the best or the
-// median, the document says.
+// and more rounds on a busy machine. What comes of the rounds, the document
+// says.
 package main
 
 import (

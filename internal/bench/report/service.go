@@ -99,10 +99,10 @@ func howMeasured(s result.Service, p printer) {
 	p("send a request when they have the last one's answer. `bare` is a build with nothing of otelperf or OpenTelemetry,")
 	p("`disabled` the full build with monitoring.enabled = false. In each of %d rounds all of them were started anew and took", s.Rounds)
 	p("turns of %v, stopped while it was not theirs, until each had had %v of each load. CPU time is the service's own,", s.Slice, s.Length)
-	p("by its process' clock, for each request. Ratios are to the other in the same round, with their interval in parentheses; of")
-	p("fewer than six rounds it holds all of them. One interval in twenty misses by chance. What measures collects, judges and exports once in each second of its own, sixty times as")
-	p("often as by default. The few requests that such a collection delays show in the CPU time, not in the p99. The page's")
-	p("reader and the OTLP receiver share the generator's CPU.")
+	p("by its process' clock, for each request. Ratios are to the other in the same round, with their interval in parentheses;")
+	p("of fewer than six rounds it holds all of them. One interval in twenty misses by chance. What measures collects, judges")
+	p("and exports once in each second of its own, sixty times as often as by default. The few requests that such a collection")
+	p("delays show in the CPU time, not in the p99. The page's reader and the OTLP receiver share the generator's CPU.")
 	p("")
 	p("Where it goes, by perf, by hand: of what a request of the `mix` costs `full`, two fifths are two Records of the SDK,")
 	p("in caches that the search has emptied, a third is our own code, and the rest are the runtime's samples of allocations,")
@@ -194,7 +194,7 @@ func (r *report) readResults(services, soaks []string) error {
 	for _, path := range services {
 		var s result.Service
 		ok, err := result.Read(path, &s)
-		if err == nil && ok && (s.Rounds == 0 || len(s.Loads) == 0) {
+		if err == nil && ok && !s.Whole() {
 			err = fmt.Errorf("%s was written by another version: make bench-service writes it anew", path)
 		}
 		if err != nil {

@@ -93,6 +93,19 @@ type Round struct {
 	Generator  float64 // CPUs that the generator took
 }
 
+// Whole tells whether each contender has its rounds, which a result lacks that
+// another version of the comparison wrote.
+func (s Service) Whole() bool {
+	for _, l := range s.Loads {
+		for _, c := range l.Contenders {
+			if len(c.Rounds) != s.Rounds {
+				return false
+			}
+		}
+	}
+	return s.Rounds > 0 && len(s.Loads) > 0
+}
+
 // NewService returns one without numbers.
 func NewService(placing string, clients int, length, slice time.Duration) Service {
 	return Service{
@@ -153,8 +166,8 @@ func (l Load) Find(name string) (Contender, bool) {
 }
 
 // Together compares those whose names match as if they were one, whose round is the
-// mean of theirs: what they have in common shows better than in each of them. n is how
-// many there are.
+// geometric mean of theirs: what they have in common shows better than in each of them.
+// n is how many there are. The Service must be whole.
 func (l Load) Together(match func(name string) bool, reference string, of func(Round) float64) (r Ratio, n int) {
 	var sums []float64
 	for _, c := range l.Contenders {
@@ -167,11 +180,11 @@ func (l Load) Together(match func(name string) bool, reference string, of func(R
 			sums = make([]float64, len(ratios))
 		}
 		for i := range sums {
-			sums[i] += ratios[i]
+			sums[i] += math.Log(ratios[i])
 		}
 	}
 	for i := range sums {
-		sums[i] /= float64(n)
+		sums[i] = math.Exp(sums[i] / float64(n))
 	}
 	return NewRatio(sums), n
 }
@@ -212,7 +225,8 @@ func Median(values []float64) float64 {
 // what the ratios were drawn from in 95 of 100 cases (Wilcoxon's signed ranks); of
 // fewer than six ratios, all of them. An outlier moves neither far, and both make more
 // of a round than the median of the ratios does. Means are geometric: twice as much
-// and half as much are one.
+// and half as much are one. The interval supposes that ratios are as often so much
+// above the middle as below it, and that one round says nothing of the next.
 func NewRatio(ratios []float64) Ratio {
 	n := len(ratios)
 	if n == 0 {

@@ -118,6 +118,26 @@ func TestAgainst(t *testing.T) {
 	}
 }
 
+// TestWhole: what an earlier version wrote, with rounds of each contender apart, and
+// what was cut short is not whole.
+func TestWhole(t *testing.T) {
+	t.Parallel()
+	var s Service
+	if s.Whole() {
+		t.Error("nothing is whole")
+	}
+	both := []Named{{Name: Bare}, {Name: "full"}}
+	s.Add("mix", both, 1)
+	s.Rounds++
+	if !s.Whole() {
+		t.Error("one round is not whole")
+	}
+	s.Add("mix", both, 1)
+	if s.Whole() {
+		t.Error("two rounds are one")
+	}
+}
+
 // TestTogether: several contenders are one whose round is the mean of theirs.
 func TestTogether(t *testing.T) {
 	t.Parallel()
@@ -133,7 +153,7 @@ func TestTogether(t *testing.T) {
 		measures, hot := Measures(name)
 		return measures && !hot
 	}
-	for reference, want := range map[string]float64{Bare: 2.5, Disabled: 5} {
+	for reference, want := range map[string]float64{Bare: math.Sqrt(2 * 3), Disabled: math.Sqrt(4 * 6)} {
 		if got, n := s.Loads[0].Together(onSDK, reference, CPU); n != 2 || !near(got, Ratio{want, want, want}) {
 			t.Errorf("%d of them %v of %s, want two, %v", n, got, reference, want)
 		}

@@ -8,8 +8,8 @@
 // the first with net/http/pprof linked in. In each round all of them are started, as
 // processes of their own, and take turns of a fiftieth of a second, stopped while it
 // is not theirs, so that whatever else the machine does meets all alike. A second bare
-// service among the contenders says what noise is left. It prints two lines for each contender and load, and one for
-// the build that is off:
+// service among the contenders says what noise is left. It prints two lines for each
+// contender and load, and one for the build that is off:
 //
 //	compare service-<contender>-<load> ours_ns=<n> peer=bare peer_ns=<n> ratio=<r> throughput=<r> (<low> to <high>) p99=<r> (<low> to <high>)
 //	compare service-<contender>-<load> ours_ns=<n> peer=disabled …

@@ -64,6 +64,13 @@ func (b base) compare(ctx context.Context, c settings, all []contender, round in
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	services := make([]*running, len(all))
+	defer func() {
+		for _, r := range services {
+			if r != nil {
+				err = errors.Join(err, r.stop())
+			}
+		}
+	}()
 	var loads []demo.Load // all of them are asked the same
 	for n := range all {
 		i := (n + round) % len(all)
@@ -72,7 +79,6 @@ func (b base) compare(ctx context.Context, c settings, all []contender, round in
 		if err != nil {
 			return nil, err
 		}
-		defer func() { err = errors.Join(err, r.stop()) }()
 		services[i] = r
 		mix, documents, _, err := demo.Loads(ctx, r.Base)
 		if err == nil {
@@ -134,8 +140,8 @@ type sum struct {
 	spent, cpu, own time.Duration
 }
 
-// settle is the share of its turn that a service has before latencies count: the
-// first requests meet caches that are others'.
+// settle is by how much longer a turn is than what a service has before latencies
+// count: the first requests meet caches that are others'.
 const settle = 8
 
 // drive adds a slice, in which the service runs.
