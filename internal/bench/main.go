@@ -7,7 +7,9 @@
 // several times, and the best time of each counts, because whatever else runs on
 // the machine can only make them slower. Of times that are of all CPUs the median
 // counts, and rounds are five times as long: the garbage collector's share is in
-// them, and differs from round to round.
+// them, and differs from round to round. Their ratio is of times in the same round,
+// the middle of those of all rounds, and low=<r> and high=<r> at the end of the line
+// say where it lies with 95 % confidence.
 package main
 
 import (
@@ -21,6 +23,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/otelperf/otelperf-go/internal/bench/result"
 )
 
 // A comparison sets us beside peers on the same work.
@@ -76,21 +80,42 @@ func (c comparison) print(rounds int, length time.Duration) {
 		length *= 5 // for more than one collection of garbage
 	}
 	check(flag.Set("test.benchtime", length.String()))
-	ours, peers := c.measure(rounds)
-	for i, p := range peers {
-		fmt.Printf("compare %s ours_ns=%.1f peer=%s peer_ns=%.1f ratio=%.3f ours_allocs=%d peer_allocs=%d\n",
-			c.what, ours.ns, c.peers[i].name, p.ns, ours.ns/p.ns, ours.allocs, p.allocs)
+	all := c.measure(rounds)
+	ours := c.counts(all[0])
+	for i, of := range all[1:] {
+		p := c.counts(of)
+		ratio, interval := ours.ns/p.ns, ""
+		if c.cpu {
+			var each []float64
+			for round := range of {
+				each = append(each, all[0][round].ns/of[round].ns)
+			}
+			r := result.NewRatio(each)
+			ratio, interval = r.Middle, fmt.Sprintf(" low=%.3f high=%.3f", r.Low, r.High)
+		}
+		fmt.Printf("compare %s ours_ns=%.1f peer=%s peer_ns=%.1f ratio=%.3f ours_allocs=%d peer_allocs=%d%s\n",
+			c.what, ours.ns, c.peers[i].name, p.ns, ratio, ours.allocs, p.allocs, interval)
 	}
 }
 
-// A result is what one operation takes.
-type result struct {
+// A cost is what one operation takes.
+type cost struct {
 	ns     float64
 	allocs int64
 }
 
-// measure lets the contenders take turns.
-func (c comparison) measure(rounds int) (ours result, peers []result) {
+// counts returns the round that counts.
+func (c comparison) counts(rounds []cost) cost {
+	of := slices.SortedFunc(slices.Values(rounds), func(a, b cost) int { return cmp.Compare(a.ns, b.ns) })
+	if c.cpu {
+		return of[len(of)/2]
+	}
+	return of[0]
+}
+
+// measure lets the contenders take turns, in one direction and then in the other, and
+// returns the rounds of each.
+func (c comparison) measure(rounds int) [][]cost {
 	all := append([]contender{c.ours}, c.peers...)
 	runs := make([]func(*testing.B), len(all))
 	for i, x := range all {
@@ -100,9 +125,13 @@ func (c comparison) measure(rounds int) (ours result, peers []result) {
 		}
 		runs[i] = run
 	}
-	results := make([][]result, len(all))
-	for range rounds {
-		for i, run := range runs {
+	costs := make([][]cost, len(all))
+	for round := range rounds {
+		for i := range all {
+			if round%2 == 1 {
+				i = len(all) - 1 - i
+			}
+			run := runs[i]
 			var cpu time.Duration // of the last call, which has the N of the result
 			r := testing.Benchmark(func(b *testing.B) {
 				b.ReportAllocs()
@@ -114,25 +143,17 @@ func (c comparison) measure(rounds int) (ours result, peers []result) {
 				fmt.Fprintf(os.Stderr, "bench: %s of %s failed\n", all[i].name, c.what)
 				os.Exit(1)
 			}
-			got := result{float64(r.T.Nanoseconds()) / float64(r.N), r.AllocsPerOp()}
+			got := cost{float64(r.T.Nanoseconds()) / float64(r.N), r.AllocsPerOp()}
 			if own, ok := r.Extra["ns/op"]; ok { // of a part of the work
 				got.ns = own
 			}
 			if c.cpu {
 				got.ns = float64(cpu.Nanoseconds()) / float64(r.N)
 			}
-			results[i] = append(results[i], got)
+			costs[i] = append(costs[i], got)
 		}
 	}
-	count := make([]result, len(all))
-	for i, of := range results {
-		slices.SortFunc(of, func(a, b result) int { return cmp.Compare(a.ns, b.ns) })
-		count[i] = of[0]
-		if c.cpu {
-			count[i] = of[len(of)/2]
-		}
-	}
-	return count[0], count[1:]
+	return costs
 }
 
 // processTime returns what the process has spent on all CPUs.
