@@ -1,15 +1,15 @@
 // Command bench compares the project with a bare call and with other libraries
 // that do the same work, and prints one line for each comparison:
 //
-//	compare <what> ours_ns=<n> peer=<name> peer_ns=<n> ratio=<r> ours_allocs=<n> peer_allocs=<n>
+//	compare <what> ours_ns=<n> peer=<name> peer_ns=<n> ratio=<r> ours_allocs=<n> peer_allocs=<n> paired=<r> low=<r> high=<r>
 //
 // ratio is ours_ns divided by peer_ns. All contenders of a comparison take turns,
 // several times, and the best time of each counts, because whatever else runs on
 // the machine can only make them slower. Of times that are of all CPUs the median
 // counts, and rounds are five times as long: the garbage collector's share is in
-// them, and differs from round to round. Their ratio is of times in the same round,
-// the middle of those of all rounds, and low=<r> and high=<r> at the end of the line
-// say where it lies with 95 % confidence.
+// them, and differs from round to round. paired is the ratio of times in the same
+// round, the middle of those of all rounds, and lies between low and high with 95 %
+// confidence.
 package main
 
 import (
@@ -84,17 +84,13 @@ func (c comparison) print(rounds int, length time.Duration) {
 	ours := c.counts(all[0])
 	for i, of := range all[1:] {
 		p := c.counts(of)
-		ratio, interval := ours.ns/p.ns, ""
-		if c.cpu {
-			var each []float64
-			for round := range of {
-				each = append(each, all[0][round].ns/of[round].ns)
-			}
-			r := result.NewRatio(each)
-			ratio, interval = r.Middle, fmt.Sprintf(" low=%.3f high=%.3f", r.Low, r.High)
+		var each []float64
+		for round := range of {
+			each = append(each, all[0][round].ns/of[round].ns)
 		}
-		fmt.Printf("compare %s ours_ns=%.1f peer=%s peer_ns=%.1f ratio=%.3f ours_allocs=%d peer_allocs=%d%s\n",
-			c.what, ours.ns, c.peers[i].name, p.ns, ratio, ours.allocs, p.allocs, interval)
+		paired := result.NewRatio(each)
+		fmt.Printf("compare %s ours_ns=%.1f peer=%s peer_ns=%.1f ratio=%.3f ours_allocs=%d peer_allocs=%d paired=%.3f low=%.3f high=%.3f\n",
+			c.what, ours.ns, c.peers[i].name, p.ns, ours.ns/p.ns, ours.allocs, p.allocs, paired.Middle, paired.Low, paired.High)
 	}
 }
 

@@ -82,11 +82,11 @@ func run(docs string, rounds int, length, only string, services, soaks []string)
 type line struct {
 	what, peer        string
 	ours, theirs      float64
-	ratio             result.Ratio // without an interval it has its middle only
+	paired            result.Ratio // of times in the same round
 	allocs, theirMany int
 }
 
-var lineOf = regexp.MustCompile(`^compare (\S+) ours_ns=(\S+) peer=(\S+) peer_ns=(\S+) ratio=(\S+) ours_allocs=(\d+) peer_allocs=(\d+)(?: low=(\S+) high=(\S+))?$`)
+var lineOf = regexp.MustCompile(`^compare (\S+) ours_ns=(\S+) peer=(\S+) peer_ns=(\S+) ratio=\S+ ours_allocs=(\d+) peer_allocs=(\d+) paired=(\S+) low=(\S+) high=(\S+)$`)
 
 // compare runs the benchmarks of the directory above and reads their lines.
 func compare(rounds int, length, only string) ([]line, error) {
@@ -108,13 +108,11 @@ func compare(rounds int, length, only string) ([]line, error) {
 		l.what, l.peer = m[1], m[3]
 		l.ours, errs[0] = strconv.ParseFloat(m[2], 64)
 		l.theirs, errs[1] = strconv.ParseFloat(m[4], 64)
-		l.ratio.Middle, errs[2] = strconv.ParseFloat(m[5], 64)
-		l.allocs, errs[3] = strconv.Atoi(m[6])
-		l.theirMany, errs[4] = strconv.Atoi(m[7])
-		if m[8] != "" {
-			l.ratio.Low, errs[5] = strconv.ParseFloat(m[8], 64)
-			l.ratio.High, errs[6] = strconv.ParseFloat(m[9], 64)
-		}
+		l.allocs, errs[2] = strconv.Atoi(m[5])
+		l.theirMany, errs[3] = strconv.Atoi(m[6])
+		l.paired.Middle, errs[4] = strconv.ParseFloat(m[7], 64)
+		l.paired.Low, errs[5] = strconv.ParseFloat(m[8], 64)
+		l.paired.High, errs[6] = strconv.ParseFloat(m[9], 64)
 		for _, err := range errs {
 			if err != nil {
 				return nil, fmt.Errorf("report: %q: %w", s.Text(), err)
