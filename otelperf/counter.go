@@ -10,8 +10,8 @@ import (
 
 // A Counter counts operations and adds up how long they took. It needs no
 // OpenTelemetry, allocates nothing and costs one atomic addition for each
-// operation, two for one of more than some four milliseconds. The zero value is ready for
-// use, a nil *Counter counts nothing, and every method may be called
+// operation, two for one of more than some four milliseconds. The zero value is
+// ready for use, a nil *Counter counts nothing, and every method may be called
 // concurrently. A Counter must not be copied after its first use.
 //
 // It never overflows and is exact: once no Record is under way, every
@@ -72,7 +72,7 @@ func (c *Counter) rare(d time.Duration) {
 	n := atomic.LoadInt64(&c.recent)
 	if n >= 0 {
 		c.begin(d)
-		n = atomic.OrInt64(&c.recent, started)
+		n = atomic.OrInt64(&c.recent, started) | started
 	}
 	if n < spillDue {
 		return
@@ -130,10 +130,10 @@ func (c *Counter) load() (count, hi, lo uint64) {
 		recent := atomic.LoadInt64(&c.recent)
 		carry := c.carry.Load()
 		total := c.total.Load()
-		count := c.count.Load() // After the total, to which operations are added later.
+		others := c.count.Load() // After the total, to which operations are added later.
 		if total < fold && c.carry.Load() == carry && c.spills.Load() == spilled {
-			lo, more := bits.Add64(carry<<63|total, timeOf(recent), 0)
-			return count + numberOf(recent), carry>>1 + more, lo
+			lo, hi = bits.Add64(carry<<63|total, timeOf(recent), 0)
+			return others + numberOf(recent), carry>>1 + hi, lo
 		}
 		runtime.Gosched() // Another goroutine is between two instructions.
 	}

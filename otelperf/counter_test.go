@@ -70,42 +70,49 @@ func TestCounterAbsurdDurations(t *testing.T) {
 	}
 }
 
-// Past 2⁶³ nanoseconds, many times over, with everybody at it.
-func TestCounterNeverOverflows(t *testing.T) {
-	var c otelperf.Counter
-	const workers, each = 8, 5000
-	stop := make(chan struct{})
-	reading := make(chan struct{})
+// whileRecorded has so many goroutines record d each times, and calls look again and
+// again meanwhile.
+func whileRecorded(c *otelperf.Counter, d time.Duration, workers, each int, look func()) {
+	stop, looking := make(chan struct{}), make(chan struct{})
 	go func() {
-		defer close(reading)
-		last := time.Duration(0)
+		defer close(looking)
 		for {
 			select {
 			case <-stop:
 				return
 			default:
+				look()
 			}
-			total, average := c.Total(), c.Average()
-			if total < last {
-				t.Errorf("the total fell from %v to %v", last, total)
-			}
-			if average < 0 || average > year {
-				t.Errorf("average = %v", average)
-			}
-			last = total
 		}
 	}()
 	var wg sync.WaitGroup
 	for range workers {
 		wg.Go(func() {
 			for range each {
-				c.Record(year)
+				c.Record(d)
 			}
 		})
 	}
 	wg.Wait()
 	close(stop)
-	<-reading
+	<-looking
+}
+
+// Past 2⁶³ nanoseconds, many times over, with everybody at it.
+func TestCounterNeverOverflows(t *testing.T) {
+	var c otelperf.Counter
+	const workers, each = 8, 5000
+	last := time.Duration(0)
+	whileRecorded(&c, year, workers, each, func() {
+		total, average := c.Total(), c.Average()
+		if total < last {
+			t.Errorf("the total fell from %v to %v", last, total)
+		}
+		if average < 0 || average > year {
+			t.Errorf("average = %v", average)
+		}
+		last = total
+	})
 	if c.Count() != workers*each || c.Average() != year || c.Total() != math.MaxInt64 {
 		t.Errorf("count %d, average %v, total %v", c.Count(), c.Average(), c.Total())
 	}
@@ -124,39 +131,18 @@ func TestCounterSpills(t *testing.T) {
 	for _, d := range []time.Duration{1, 4 * time.Millisecond, time.Second} {
 		var c otelperf.Counter
 		const workers, each = 4, 300_000
-		stop := make(chan struct{})
-		reading := make(chan struct{})
-		go func() {
-			defer close(reading)
-			var count uint64
-			var total time.Duration
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-				}
-				if got := c.Average(); count > 0 && (got > d || got < d && d < time.Second) {
-					t.Errorf("average = %v, want %v", got, d)
-				}
-				n, sum := c.Count(), c.Total()
-				if n < count || sum < total {
-					t.Errorf("%d in %v fell to %d in %v", count, total, n, sum)
-				}
-				count, total = n, sum
+		var count uint64
+		var total time.Duration
+		whileRecorded(&c, d, workers, each, func() {
+			if got := c.Average(); count > 0 && (got > d || got < d && d < time.Second) {
+				t.Errorf("average = %v, want %v", got, d)
 			}
-		}()
-		var wg sync.WaitGroup
-		for range workers {
-			wg.Go(func() {
-				for range each {
-					c.Record(d)
-				}
-			})
-		}
-		wg.Wait()
-		close(stop)
-		<-reading
+			n, sum := c.Count(), c.Total()
+			if n < count || sum < total {
+				t.Errorf("%d in %v fell to %d in %v", count, total, n, sum)
+			}
+			count, total = n, sum
+		})
 		if c.Count() != workers*each || c.Total() != workers*each*d || c.Average() != d {
 			t.Errorf("count %d, total %v, average %v after %d of %v", c.Count(), c.Total(), c.Average(), workers*each, d)
 		}

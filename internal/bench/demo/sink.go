@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"bytes"
 	"compress/gzip"
 	"fmt"
 	"io"
@@ -75,34 +76,27 @@ func (s *Sink) take(r *http.Request) error {
 		}
 		body = z
 	}
-	// Nobody waits at the lock for who sends, and may have been stopped in between.
-	if s.see == nil {
-		n, err := io.Copy(io.Discard, body)
-		if err != nil {
-			return fmt.Errorf("demo: %w", err)
-		}
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.count(n)
-		return nil
+	// Read before the lock: who sends may have been stopped in between, and nobody is
+	// to wait for that.
+	var data bytes.Buffer
+	into := io.Discard
+	if s.see != nil {
+		into = &data
 	}
-	data, err := io.ReadAll(body)
+	n, err := io.Copy(into, body)
 	if err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}
 	var m metrics.MetricsData // the same on the wire as a request to export
-	if err := proto.Unmarshal(data, &m); err != nil {
+	if err := proto.Unmarshal(data.Bytes(), &m); err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.count(int64(len(data)))
-	s.see(m.ResourceMetrics)
-	return nil
-}
-
-// count counts a batch. The caller holds mu.
-func (s *Sink) count(bytes int64) {
 	s.batches++
-	s.bytes += bytes
+	s.bytes += n
+	if s.see != nil {
+		s.see(m.ResourceMetrics)
+	}
+	return nil
 }

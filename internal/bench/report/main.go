@@ -4,8 +4,7 @@
 //	go run -C internal/bench ./report
 //
 // writes docs/PERFORMANCE.md and docs/images/growth.svg. It takes some minutes,
-// and more rounds on a busy machine. What comes of the rounds, the document
-// says.
+// and more rounds on a busy machine. What comes of the rounds, the document says.
 package main
 
 import (

@@ -67,51 +67,48 @@ func (r report) claims(p printer) {
 	p("")
 	p("| aim | measured | |")
 	p("|---|---|---|")
-	row := func(aim string, ok bool, format string, args ...any) {
-		p("| %s | %s | %s |", aim, fmt.Sprintf(format, args...), verdict(ok))
+	row := func(aim, verdict, format string, args ...any) {
+		p("| %s | %s | %s |", aim, fmt.Sprintf(format, args...), verdict)
 	}
-	if l, ok := r.find("operation-serial-1cpu", "floor"); ok {
-		got := atMost(l.paired, 1.1)
-		if l.allocs != 0 {
-			got = verdict(false)
+	atMostOf := func(what, peer string, limit float64, aim string, more func(line) string) {
+		if l, ok := r.find(what, peer); ok {
+			row(aim, atMost(l.paired, limit), "%.0f ns against %.0f ns in the best rounds, ratio %v in all%s", l.ours, l.theirs, l.paired, more(l))
 		}
-		p("| default road: at most 10 %% over two clock readings and one Record of the SDK, no allocation | %.0f ns against %.0f ns in the best rounds, ratio %v in all, %d allocations | %s |",
-			l.ours, l.theirs, l.paired, l.allocs, got)
+	}
+	nothing := func(line) string { return "" }
+	const operation = "operation-serial-1cpu"
+	atMostOf(operation, "floor", 1.1, "default road: at most 10 % over two clock readings and one Record of the SDK", nothing)
+	if l, ok := r.find(operation, "floor"); ok {
+		row("default road: no allocation", verdict(l.allocs == 0), "%d allocations", l.allocs)
 	}
 	over := r.parts.whole - r.parts.clock
-	row("hot road: two clock readings and 40 ns for one call", over <= 40, "%.0f ns of processor time, of which the clock %.0f: clock + %.0f ns",
+	row("hot road: two clock readings and 40 ns for one call", verdict(over <= 40), "%.0f ns of processor time, of which the clock %.0f: clock + %.0f ns",
 		r.parts.whole, r.parts.clock, over)
 	together := func(aim string, ours, theirs []float64) {
 		if len(ours) == 0 {
 			return // the cores could not be had side by side
 		}
 		ratio := against(ours, theirs)
-		p("| %s | %.1f ns of a core's time against %.1f ns, ratio %v | %s |", aim, result.Median(ours), result.Median(theirs), ratio, atMost(ratio, 1.05))
+		row(aim, atMost(ratio, 1.05), "%.1f ns of a core's time against %.1f ns, ratio %v", result.Median(ours), result.Median(theirs), ratio)
 	}
 	together("hot road: no slower with all cores on one operation than alone", r.parts.crowd, r.parts.alone)
 	together("the same, than with all cores at work on an operation each", r.parts.crowd, r.parts.apart)
 	if l, ok := r.find("server-hot-serial", "bare"); ok {
-		row("hot road: the whole middleware under 300 ns", l.ours-l.theirs < 300, "%.0f ns over the bare handler's %.0f ns", l.ours-l.theirs, l.theirs)
+		row("hot road: the whole middleware under 300 ns", verdict(l.ours-l.theirs < 300), "%.0f ns over the bare handler's %.0f ns", l.ours-l.theirs, l.theirs)
 	}
-	if l, ok := r.find("server-serial", "otelhttp"); ok {
-		p("| default road: the middleware at most a tenth of otelhttp's time | %.0f ns against %.0f ns in the best rounds, ratio %v in all%s | %s |", l.ours, l.theirs, l.paired, r.ofFloor(l), atMost(l.paired, 0.1))
-	}
-	if l, ok := r.find("server-hot-serial", "otelhttp"); ok {
-		p("| hot road: the middleware at most a tenth of otelhttp's time | %.0f ns against %.0f ns in the best rounds, ratio %v in all | %s |", l.ours, l.theirs, l.paired, atMost(l.paired, 0.1))
-	}
-	if l, ok := r.find("server-serial", "promhttp"); ok {
-		p("| default road: the middleware in less than promhttp's time | %.0f ns against %.0f ns in the best rounds, ratio %v in all | %s |", l.ours, l.theirs, l.paired, atMost(l.paired, 1))
-	}
+	atMostOf("server-serial", "otelhttp", 0.1, "default road: the middleware at most a tenth of otelhttp's time", r.ofFloor)
+	atMostOf("server-hot-serial", "otelhttp", 0.1, "hot road: the middleware at most a tenth of otelhttp's time", nothing)
+	atMostOf("server-serial", "promhttp", 1, "default road: the middleware in less than promhttp's time", nothing)
 	together("Counter: no worse than two atomic additions", r.parts.aloneCounter, r.parts.aloneAdds)
 	together("Counter: the same with all cores at it", r.parts.crowdCounter, r.parts.crowdAdds)
 	if l, ok := r.find("processor-otlp-1000series", "otlp-alone"); ok {
-		p("| Processor: at most 5 %% on an OTLP export of 1,000 series, with 10 baselines | %.2f ms of CPU time against %.2f ms, ratio %v | %s |",
-			l.ours/1e6, l.theirs/1e6, l.paired, atMost(l.paired, 1.05))
+		row("Processor: at most 5 % on an OTLP export of 1,000 series, with 10 baselines", atMost(l.paired, 1.05),
+			"%.2f ms of CPU time against %.2f ms, ratio %v", l.ours/1e6, l.theirs/1e6, l.paired)
 	}
 	r.serviceClaims(p)
 	for _, s := range r.soaks {
 		err := s.Flat()
-		row(fmt.Sprintf("soak on %s: flat memory, goroutines and descriptors", roadOf(s.Hot)), err == nil && s.Length >= 10*time.Minute,
+		row(fmt.Sprintf("soak on %s: flat memory, goroutines and descriptors", roadOf(s.Hot)), verdict(err == nil && s.Length >= 10*time.Minute),
 			"%v, %d requests: see below", s.Length, s.Requests)
 	}
 	p("")

@@ -7,6 +7,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,15 +21,14 @@ type contender struct {
 	name   string
 	about  string
 	build  demo.Build
-	config []string // TOML; more than how to measure
-	off    bool     // it does not measure
+	config []string // TOML; of one that measures, more than how to
 	page   bool     // is open
 }
 
 // references are what each contender is compared with.
 var references = []contender{
 	{name: result.Bare, build: demo.Bare, about: "the same service, nothing of otelperf linked in"},
-	{name: result.Disabled, off: true, about: "monitoring.enabled = false"},
+	{name: result.Disabled, config: []string{"monitoring.enabled = false"}, about: "monitoring.enabled = false"},
 }
 
 var contenders = []contender{
@@ -68,21 +68,15 @@ type running struct {
 	watched  error
 }
 
-// measures tells whether it collects, judges and exports.
-func (c contender) measures() bool { return c.build == demo.Measured && !c.off }
-
 // start starts the contender, in a folder of its own. What measures collects that
 // often.
 func (b base) start(ctx context.Context, c contender, dir string, every time.Duration) (r *running, err error) {
-	o := demo.Options{Dir: dir, Corpus: b.corpus}
+	o := demo.Options{Dir: dir, Corpus: b.corpus, Config: strings.Join(c.config, "")}
 	if err := os.Mkdir(o.Dir, 0o755); err != nil {
 		return nil, err
 	}
 	r = &running{contender: c}
-	switch {
-	case c.off:
-		o.Config = "monitoring.enabled = false"
-	case c.measures():
+	if measures, _ := result.Measures(c.name); measures {
 		o.Config = demo.Config(every, c.config...)
 		if r.sink, err = demo.NewSink(nil); err != nil {
 			return nil, err

@@ -140,11 +140,8 @@ type sum struct {
 	spent, cpu, own time.Duration
 }
 
-// settle is by how much longer a turn is than what a service has before latencies
-// count: the first requests meet caches that are others'.
-const settle = 8
-
-// drive adds a slice, in which the service runs.
+// drive adds a slice, in which the service runs. Latencies count after an eighth of
+// it: the first requests meet caches that are others'.
 func (s *sum) drive(ctx context.Context, x *running, length time.Duration) (err error) {
 	before, beforeOwn, err := clocks(x)
 	if err != nil {
@@ -154,7 +151,7 @@ func (s *sum) drive(ctx context.Context, x *running, length time.Duration) (err 
 	if err := x.Resume(); err != nil {
 		return err
 	}
-	seen, err := s.clients.Drive(ctx, length, length/settle)
+	seen, err := s.clients.Drive(ctx, length, length/8)
 	if err := errors.Join(err, x.Pause()); err != nil {
 		return err
 	}
