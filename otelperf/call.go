@@ -7,6 +7,11 @@ import (
 
 var errNilFunction = errors.New("otelperf: the function to call is nil")
 
+// errUnwound is the error of a call until its function returns one. If it is still
+// there at the end, the call is being unwound, by a panic or a Goexit. Nobody else
+// gets to see it: what is unwound returns nothing.
+var errUnwound = errors.New("otelperf: the function did not return")
+
 // Do calls fn with ctx, times it and returns its error, untouched. It records
 // exactly once, whether fn returns, panics or ends its goroutine, and leaves a
 // panic to go on as if Do were not there. A nil fn is not called: the result
@@ -22,10 +27,9 @@ func (o *Operation) Do(ctx context.Context, fn func(context.Context) error) (err
 		return fn(ctx)
 	}
 	begun := o.begin(ctx)
-	returned := false
-	defer func() { o.finish(ctx, begun, returned, err) }()
+	err = errUnwound
+	defer func() { o.finish(ctx, begun, err) }()
 	err = fn(o.enter(ctx))
-	returned = true
 	return err
 }
 
@@ -38,10 +42,9 @@ func Call[T any](ctx context.Context, op *Operation, fn func(context.Context) (T
 		return fn(ctx)
 	}
 	begun := op.begin(ctx)
-	returned := false
-	defer func() { op.finish(ctx, begun, returned, err) }()
+	err = errUnwound
+	defer func() { op.finish(ctx, begun, err) }()
 	result, err = fn(op.enter(ctx))
-	returned = true
 	return result, err
 }
 
@@ -57,10 +60,9 @@ func Wrap[A, R any](op *Operation, fn func(context.Context, A) (R, error)) func(
 	}
 	return func(ctx context.Context, arg A) (result R, err error) {
 		begun := op.begin(ctx)
-		returned := false
-		defer func() { op.finish(ctx, begun, returned, err) }()
+		err = errUnwound
+		defer func() { op.finish(ctx, begun, err) }()
 		result, err = fn(op.enter(ctx), arg)
-		returned = true
 		return result, err
 	}
 }

@@ -19,13 +19,15 @@ import (
 // it. All methods may be called concurrently, and on a nil or zero Operation,
 // where what is wrapped runs and nothing is recorded.
 type Operation struct {
+	// What every call reads is together, for caches that something else has filled.
 	on       bool
+	labelled bool
+	success  series
+
 	attrs    attribute.Set
 	observe  []metric.ObserveOption
 	duration metric.Float64Histogram // as made, not bound
-	success  *series
-	labelled bool
-	labels   pprof.LabelSet // if labelled
+	labels   pprof.LabelSet          // if labelled
 
 	mu       sync.Mutex
 	failures atomic.Pointer[failures]
@@ -55,19 +57,31 @@ func (o *Operation) begin(ctx context.Context) begun {
 	return b
 }
 
-// finish ends what begin began. That returned is false means that the call is
-// being unwound, by a panic or a Goexit.
-func (o *Operation) finish(ctx context.Context, b begun, returned bool, err error) {
+// finish ends what begin began, whose error is err. What nearly every call is, one
+// that succeeded, is on a short way.
+func (o *Operation) finish(ctx context.Context, b begun, err error) {
+	if err != nil || b.at == unmeasured || o.labelled {
+		o.finishOther(ctx, b, err)
+		return
+	}
+	elapsed := now() - b.at
+	b.cell.Leave(-1, uint64(elapsed))
+	s := &o.success
+	s.histogram.Record(ctx, seconds(clamp(elapsed)), s.options...)
+}
+
+func (o *Operation) finishOther(ctx context.Context, b begun, err error) {
 	o.leave(ctx)
 	if b.at == unmeasured {
 		b.cell.Leave(-1, 1)
 		return
 	}
 	elapsed := now() - b.at
-	s := o.success
-	if !returned {
+	s := &o.success
+	switch {
+	case err == errUnwound: //nolint:errorlint // it is not wrapped
 		s = o.failure(unwinding())
-	} else if err != nil {
+	case err != nil:
 		s = o.failure(classify(ctx, err))
 	}
 	o.done(ctx, elapsed, b.cell, s)
@@ -91,7 +105,7 @@ func (o *Operation) Record(ctx context.Context, d time.Duration, err error) {
 	if o == nil || !o.on || !o.success.histogram.Enabled(ctx) {
 		return
 	}
-	s := o.success
+	s := &o.success
 	if err != nil {
 		s = o.failure(classify(ctx, err))
 	}

@@ -114,7 +114,7 @@ func (r *Recorder) Operation(name string, attrs ...attribute.KeyValue) (*Operati
 	if r.on && !r.without[name] {
 		op.on = true
 		op.duration = r.instruments.duration
-		op.success = newSeries(op.duration, set)
+		op.success = *newSeries(op.duration, set)
 		if op.labelled = r.labelled; op.labelled {
 			op.labels = pprof.Labels(labelKey, name)
 		}

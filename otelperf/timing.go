@@ -65,5 +65,5 @@ func (t Timing) End(err *error) {
 	if err != nil {
 		outcome = *err
 	}
-	t.op.finish(t.ctx, t.begun, true, outcome)
+	t.op.finish(t.ctx, t.begun, outcome)
 }
