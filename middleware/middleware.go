@@ -115,30 +115,45 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	rw := m.begin(w, r)
+	if rw.rare != nil {
+		h.serveInner(rw, w, r)
+		return
+	}
+	defer rw.finish()
+	own := m.shape.wrap(w, rw)
+	h.inside(rw).ServeHTTP(own, r)
+	rw.completed = true
+}
+
+// serveInner is ServeHTTP where the handler is given another request than the
+// server's.
+func (h *handler) serveInner(rw *response, w http.ResponseWriter, r *http.Request) {
 	inner := r
-	if rw.rare != nil && rw.rare.req != nil {
+	if rw.rare.req != nil {
 		inner = rw.countBody(r)
 	}
-	if m.contextLabels {
+	if h.m.contextLabels {
 		inner = withResponse(inner, rw)
 	}
-	if inner != r {
-		rw.r, rw.frame.req = inner, inner // what routers see
-	}
-	completed := false
-	defer func() { //nolint:contextcheck // the request's own context is what is recorded with
+	rw.r, rw.frame.req = inner, inner // what routers see
+	defer func() {                    //nolint:contextcheck // the request's own context is what is recorded with
 		if inner != r {
 			handBack(r, inner)
 		}
-		rw.finish(completed)
+		rw.finish()
 	}()
-	own := m.shape.wrap(w, rw)
-	next := h.next
-	if rw.lowest { // a Route directly inside has nothing to tell
-		next = h.routed
+	own := h.m.shape.wrap(w, rw)
+	h.inside(rw).ServeHTTP(own, inner)
+	rw.completed = true
+}
+
+// inside returns the next handler. To a Middleware that is the lowest, a Route
+// directly inside has nothing to tell.
+func (h *handler) inside(rw *response) http.Handler {
+	if rw.lowest {
+		return h.routed
 	}
-	next.ServeHTTP(own, inner)
-	completed = true
+	return h.next
 }
 
 // seriesOf returns the series that a request with key k is recorded in. What

@@ -48,9 +48,11 @@ type response struct {
 	protocol protocol
 	atStatus fault
 	flow     flow
-	entered  bool // a Route was entered and none was left since
-	failed   bool // a write ran into a timeout of the handler's or the connection's
-	lowest   bool // no writer below can be another Middleware's
+
+	entered   bool // a Route was entered and none was left since
+	failed    bool // a write ran into a timeout of the handler's or the connection's
+	lowest    bool // no writer below can be another Middleware's
+	completed bool // the handler returned; it panicked or ended its goroutine if not
 }
 
 // A flow says what becomes of a response, from the first to the last.
@@ -95,7 +97,10 @@ func (m *Middleware) newResponse(r *http.Request) *response {
 
 // begin makes the state of a request of what is known before the handler runs.
 func (m *Middleware) begin(w http.ResponseWriter, r *http.Request) *response {
-	method, scheme, host := m.methods.number(r.Method), m.schemeOf(r), uint16(0)
+	method, scheme, host := m.methods.number(r.Method), schemeOn(r), uint16(0)
+	if len(m.trusted) > 0 {
+		scheme = m.schemeBehind(r)
+	}
 	if len(m.hosts.names) > 0 {
 		host = m.hosts.number(r.Host)
 	}
@@ -119,16 +124,18 @@ func (m *Middleware) begin(w http.ResponseWriter, r *http.Request) *response {
 	return rw
 }
 
-// finish ends the request. completed is false if the handler panicked or ended
-// its goroutine.
-func (rw *response) finish(completed bool) {
+// finish ends the request. It ends as an active one before its duration is recorded:
+// a collection in between sees a request that is neither active nor counted, which
+// nobody takes for one that hangs.
+func (rw *response) finish() {
 	elapsed := now() - rw.start
-	rw.leave(elapsed)
 	if rw.isStream() {
+		rw.active.Leave(-1-oneStream, uint64(elapsed))
 		rw.dropLabels()
 		return
 	}
-	if completed && rw.status < 500 && !rw.failed && rw.r.Context().Err() == nil {
+	rw.active.Leave(-1, uint64(elapsed))
+	if rw.completed && rw.status < 500 && !rw.failed && rw.r.Context().Err() == nil {
 		// As nearly every request ends. Without a word from the handler the server
 		// sends this status; one that took the connection over became a stream.
 		status := int(rw.status)
@@ -138,18 +145,18 @@ func (rw *response) finish(completed bool) {
 		rw.record(elapsed, status, faultNone)
 		return
 	}
-	rw.finishFailed(elapsed, completed)
+	rw.finishFailed(elapsed)
 }
 
 // finishFailed ends a request that may have failed.
-func (rw *response) finishFailed(elapsed time.Duration, completed bool) {
+func (rw *response) finishFailed(elapsed time.Duration) {
 	e := ending{
 		status:   int(rw.status),
 		atStatus: rw.atStatus,
 		context:  ofContext(rw.r.Context()),
 		timedOut: rw.failed,
 	}
-	if !completed {
+	if !rw.completed {
 		e.unwinding = unwindingNow()
 	} else if e.status == 0 && e.context == faultNone {
 		e.status = http.StatusOK
@@ -166,17 +173,6 @@ func (rw *response) finishFailed(elapsed time.Duration, completed bool) {
 func (rw *response) isWhole() bool {
 	declared := contentLength(rw.w.Header())
 	return declared >= 0 && rw.written >= declared && rw.status != 0 && !rw.failed
-}
-
-// leave ends the request as an active one. It is called before the duration is
-// recorded: a collection in between sees a request that is neither active nor
-// counted, which nobody takes for one that hangs.
-func (rw *response) leave(elapsed time.Duration) {
-	n := int64(-1)
-	if rw.isStream() {
-		n = -1 - oneStream
-	}
-	rw.active.Leave(n, uint64(elapsed))
 }
 
 func (rw *response) isStream() bool { return rw.flow >= flowStream }

@@ -6,18 +6,23 @@ import (
 	"strings"
 )
 
-// schemeOf returns the scheme that the client used: https on a connection with
-// TLS, and what a trusted proxy says.
-func (m *Middleware) schemeOf(r *http.Request) scheme {
-	if len(m.trusted) > 0 && m.trusts(r.RemoteAddr) {
-		if s, ok := forwardedScheme(r.Header); ok {
-			return s
-		}
-	}
+// schemeOn returns the scheme that the connection tells of: https where it has TLS.
+func schemeOn(r *http.Request) scheme {
 	if r.TLS != nil {
 		return schemeHTTPS
 	}
 	return schemeHTTP
+}
+
+// schemeBehind returns the scheme that the client used, by what a trusted proxy
+// says of it; without one it is the connection's own.
+func (m *Middleware) schemeBehind(r *http.Request) scheme {
+	if m.trusts(r.RemoteAddr) {
+		if s, ok := forwardedScheme(r.Header); ok {
+			return s
+		}
+	}
+	return schemeOn(r)
 }
 
 // trusts tells whether a connection comes from a trusted proxy. One over a Unix
