@@ -114,6 +114,12 @@ type times struct {
 	pointStart, pointEnd time.Time
 }
 
+// equal tells whether a point of s with that start and end has the same.
+func (t *times) equal(s *series, start, end time.Time) bool {
+	return end == t.pointEnd && start == t.pointStart && s.end == t.lastEnd && s.start == t.lastStart &&
+		s.unseen == t.unseen && s.begun == t.begun
+}
+
 // point finds the series of a point and notes that it was seen; nil if the
 // point must be left out.
 func (in *input) point(attrs *attribute.Set) *series {
@@ -184,10 +190,10 @@ func (in *input) spoilt(s *series) {
 // span is good until the next call. Nearly all points of a metric have the same
 // times as the one before, and with them the same span.
 func (in *input) reach(s *series, start, end time.Time) *span {
-	t := times{s.begun, s.unseen, s.start, s.end, start, end}
-	if t != in.times || in.span.number == 0 {
+	if in.span.number == 0 || !in.times.equal(s, start, end) {
 		in.sawTime(end)
-		in.times, in.span = t, in.spanOf(s, start, end)
+		in.times = times{s.begun, s.unseen, s.start, s.end, start, end}
+		in.span = in.spanOf(s, start, end)
 	}
 	if in.span.first && s.begun {
 		s.restarted()
@@ -226,7 +232,7 @@ func (in *input) spanOf(s *series, start, end time.Time) span {
 // goesOn reports whether a point with that start goes on from where s was, as a
 // cumulative one does whose process has not started again.
 func (in *input) goesOn(s *series, start time.Time) bool {
-	return s.begun && !in.delta && !start.After(s.start)
+	return s.begun && !in.delta && (start == s.start || !start.After(s.start))
 }
 
 // restarted notes that s began afresh within the interval, so that its groups

@@ -12,7 +12,7 @@ import (
 // TestAdvanceIsLoadAndSince: the short way gives what the long one does, or
 // says that it cannot and leaves the state before as it was.
 func TestAdvanceIsLoadAndSince(t *testing.T) {
-	bounds := [][]float64{{1, 2, 5, 10}, {1, 2, 5, 20}, {1, 5, 10}, {1, 2, 5, math.Inf(1)}, {}}
+	bounds := [][]float64{{1, 2, 5, 10}, {1, 2, 5, 20}, {1, 5, 10}, {1, 2, 5, math.Inf(1)}, {}, {0.5, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 20, 30, 40}}
 	spoil := []func(*metricdata.HistogramDataPoint[float64]){
 		func(p *metricdata.HistogramDataPoint[float64]) { p.Count++ },
 		func(p *metricdata.HistogramDataPoint[float64]) { p.Sum = math.NaN() },
@@ -88,6 +88,24 @@ func TestAdvanceRefusesMoreThanThereIs(t *testing.T) {
 		t.Errorf("it takes %+v", p)
 	}
 	equal(t, "state before", &prev, &was)
+}
+
+// TestDiffering: all places where two lists can begin and cease to differ.
+func TestDiffering(t *testing.T) {
+	for n := range 20 {
+		for low := range n {
+			for high := low + 1; high <= n; high++ {
+				a, b := make([]uint64, n), make([]uint64, n)
+				b[low], b[high-1] = 1, 1
+				if gotLow, gotHigh := differing(a, b); gotLow != low || gotHigh != high {
+					t.Fatalf("of %d: [%d, %d), want [%d, %d)", n, gotLow, gotHigh, low, high)
+				}
+			}
+		}
+		if low, high := differing(make([]uint64, n), make([]uint64, n)); low != n || high != n {
+			t.Fatalf("of %d that are equal: [%d, %d)", n, low, high)
+		}
+	}
 }
 
 // equal compares all that explicit buckets tell.

@@ -251,9 +251,8 @@ func Advance[N int64 | float64](d, prev *Distribution, g *Grids, p *metricdata.H
 	if err != nil || !equalBounds(prev.bounds, bounds) {
 		return false
 	}
-	d.Reset()
-	d.Kind, d.bounds = Explicit, bounds
-	d.counts = slices.Grow(d.counts, n)[:n]
+	d.resize(n)
+	d.bounds = bounds
 	if p.Count < prev.Count || !d.subtract(prev.counts, p.BucketCounts, p.Count-prev.Count) {
 		return false
 	}
@@ -265,22 +264,25 @@ func Advance[N int64 | float64](d, prev *Distribution, g *Grids, p *metricdata.H
 	return true
 }
 
-// subtract sets d's explicit buckets to what now has more than before. It returns
-// false if one has less, or if the differences do not add up to count. What one
-// interval adds is in a few buckets, so it looks for their ends first.
-func (d *Distribution) subtract(before, now []uint64, count uint64) bool {
-	before = before[:len(now)]
-	low, high := len(now), len(now)
-	for i, c := range now {
-		if c != before[i] {
-			low = i
-			break
-		}
+// resize makes d n explicit buckets that are empty. If it has as many it clears those
+// that are not.
+func (d *Distribution) resize(n int) {
+	if d.Kind == Explicit && len(d.counts) == n {
+		clear(d.counts[d.low:d.high])
+		d.low, d.high = 0, 0
+		return
 	}
-	for high > low && now[high-1] == before[high-1] {
-		high--
-	}
+	d.Reset()
+	d.Kind = Explicit
+	d.counts = slices.Grow(d.counts, n)[:n]
 	clear(d.counts)
+}
+
+// subtract sets d's explicit buckets, which are empty, to what now has more than
+// before. It returns false if one has less, or if the differences do not add up to
+// count. What one interval adds is in a few buckets, so it looks for their ends first.
+func (d *Distribution) subtract(before, now []uint64, count uint64) bool {
+	low, high := differing(before, now)
 	d.low, d.high = low, high
 	before, now, counts := before[low:high], now[low:high], d.counts[low:high]
 	var total uint64
@@ -292,6 +294,27 @@ func (d *Distribution) subtract(before, now []uint64, count uint64) bool {
 		counts[i] = grown
 	}
 	return total == count
+}
+
+// differing returns where two lists of one length begin and cease to differ. Most of
+// what it looks at is equal, so it does so by fours.
+func differing(a, b []uint64) (low, high int) {
+	const step = 4
+	n := len(a)
+	for low+step <= n && *(*[step]uint64)(a[low:]) == *(*[step]uint64)(b[low:]) {
+		low += step
+	}
+	for low < n && a[low] == b[low] {
+		low++
+	}
+	high = n
+	for high-step >= low && *(*[step]uint64)(a[high-step:]) == *(*[step]uint64)(b[high-step:]) {
+		high -= step
+	}
+	for high > low && a[high-1] == b[high-1] {
+		high--
+	}
+	return low, high
 }
 
 // less takes prev off d's count and sum, and says of the extremes what the
