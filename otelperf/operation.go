@@ -22,6 +22,7 @@ type Operation struct {
 	// What every call reads is together, for caches that something else has filled.
 	on       bool
 	labelled bool
+	enabled  atomic.Bool // success has said so
 	success  series
 
 	attrs    attribute.Set
@@ -50,11 +51,21 @@ type begun struct {
 // begin counts a call as active and notes when it began.
 func (o *Operation) begin(ctx context.Context) begun {
 	b := begun{at: unmeasured, cell: o.active.Enter()}
-	// Nobody may ask: the global provider is not set, or a view drops the metric.
-	if o.success.histogram.Enabled(ctx) {
+	if o.enabled.Load() || o.enable(ctx) {
 		b.at = now()
 	}
 	return b
+}
+
+// enable asks whether durations are wanted, until they are: the global provider may
+// not be set yet, or a view drops the metric. A histogram that says otherwise later
+// drops what it does not want itself.
+func (o *Operation) enable(ctx context.Context) bool {
+	wanted := o.success.histogram.Enabled(ctx)
+	if wanted {
+		o.enabled.Store(true)
+	}
+	return wanted
 }
 
 // finish ends what begin began, whose error is err. What nearly every call is, one
@@ -102,7 +113,7 @@ func (o *Operation) done(ctx context.Context, d time.Duration, cell *stripe.Cell
 // carries the trace for exemplars. Record does not touch the active count and
 // allocates nothing when err is nil.
 func (o *Operation) Record(ctx context.Context, d time.Duration, err error) {
-	if o == nil || !o.on || !o.success.histogram.Enabled(ctx) {
+	if o == nil || !o.on || !o.enabled.Load() && !o.enable(ctx) {
 		return
 	}
 	s := &o.success

@@ -69,6 +69,11 @@ func ourServer(opts ...middleware.Option) func(http.Handler) http.Handler {
 }
 
 var serverPeers = []server{
+	{"otelhttp", func(h http.Handler) http.Handler {
+		return otelhttp.NewHandler(h, "server",
+			otelhttp.WithTracerProvider(tracenoop.NewTracerProvider()),
+			otelhttp.WithMeterProvider(sdk()))
+	}},
 	{"bare", func(h http.Handler) http.Handler { return h }},
 	{"floor", func(h http.Handler) http.Handler {
 		record := sixAttributes("http.server.request.duration")
@@ -77,11 +82,6 @@ var serverPeers = []server{
 			h.ServeHTTP(w, r)
 			record(r.Context(), time.Since(clockEpoch)-start)
 		})
-	}},
-	{"otelhttp", func(h http.Handler) http.Handler {
-		return otelhttp.NewHandler(h, "server",
-			otelhttp.WithTracerProvider(tracenoop.NewTracerProvider()),
-			otelhttp.WithMeterProvider(sdk()))
 	}},
 	{"promhttp", func(h http.Handler) http.Handler {
 		durations := prometheus.NewHistogramVec(prometheus.HistogramOpts{
