@@ -97,7 +97,8 @@ func (r report) serviceText(p printer) {
 func howMeasured(s result.Service, p printer) {
 	p("`make bench-service` on %s: %s; %s. The demo of examples/httpdemo, driven by vegeta, %d clients that each", s.When.Format("2 January 2006"), s.Machine, s.Placing, s.Clients)
 	p("send a request when they have the last one's answer. `bare` is a build with nothing of otelperf or OpenTelemetry,")
-	p("`disabled` the full build with monitoring.enabled = false. In each of %d rounds all of them were started anew and took", s.Rounds)
+	p("`disabled` the full build with monitoring.enabled = false. The bare one runs twice, and what is told against it is against")
+	p("the mean of both. In each of %d rounds all of them were started anew and took", s.Rounds)
 	p("turns of %v, stopped while it was not theirs, until each had had %v of each load. CPU time is the service's own,", s.Slice, s.Length)
 	p("by its process' clock, for each request. Ratios are to the other in the same round, with their interval in parentheses;")
 	p("of fewer than six rounds it holds all of them. One interval in twenty misses by chance. What measures collects, judges")

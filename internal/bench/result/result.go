@@ -129,14 +129,20 @@ func P99(r Round) float64 { return float64(r.P99) }
 func CPU(r Round) float64 { return r.CPU }
 
 // Against compares a contender's rounds with those of the reference beside them.
-// What else runs on a machine changes from second to second.
+// What else runs on a machine changes from second to second. Where Bare has run twice,
+// the mean of both stands for it: how a process lies in memory is luck.
 func (c Contender) Against(reference string, of func(Round) float64) Ratio {
 	return NewRatio(c.ratios(reference, of))
 }
 
 func (c Contender) ratios(reference string, of func(Round) float64) (ratios []float64) {
+	again := c.Beside[Again]
 	for i, r := range c.Beside[reference] {
-		ratios = append(ratios, of(c.Rounds[i])/of(r))
+		beside := of(r)
+		if reference == Bare && len(again) > 0 {
+			beside = math.Sqrt(beside * of(again[i]))
+		}
+		ratios = append(ratios, of(c.Rounds[i])/beside)
 	}
 	return ratios
 }

@@ -118,6 +118,29 @@ func TestAgainst(t *testing.T) {
 	}
 }
 
+// TestAgainstBoth: where the bare one has run twice, its mean is the reference, and the
+// second is compared with the first.
+func TestAgainstBoth(t *testing.T) {
+	t.Parallel()
+	var s Service
+	for _, scale := range []float64{1, 7} {
+		var all []Named
+		for i, name := range []string{Bare, Again, Disabled, "full"} {
+			all = append(all, Named{Name: name, Round: Round{CPU: scale * []float64{1, 4, 4, 10}[i]}})
+		}
+		s.Add("mix", all, 3)
+	}
+	for _, tc := range []struct {
+		name, reference string
+		want            float64
+	}{{Again, Bare, 4}, {Disabled, Bare, 2}, {"full", Bare, 5}, {"full", Disabled, 2.5}} {
+		c, _ := s.Loads[0].Find(tc.name)
+		if got := c.Against(tc.reference, CPU); !near(got, Ratio{tc.want, tc.want, tc.want}) {
+			t.Errorf("%s against %s: %v, want %v", tc.name, tc.reference, got, tc.want)
+		}
+	}
+}
+
 // TestWhole: what an earlier version wrote, with rounds of each contender apart, and
 // what was cut short is not whole.
 func TestWhole(t *testing.T) {

@@ -7,9 +7,10 @@
 // without any of it, and one in which it is turned off. A third among the others is
 // the first with net/http/pprof linked in. In each round all of them are started, as
 // processes of their own, and take turns of a fiftieth of a second, stopped while it
-// is not theirs, so that whatever else the machine does meets all alike. A second bare
-// service among the contenders says what noise is left. It prints two lines for each
-// contender and load, and one for the build that is off:
+// is not theirs, so that whatever else the machine does meets all alike. The bare one
+// runs twice: the second says what noise is left, and the others are compared with the
+// mean of both. It prints two lines for each contender and load, and one for the second
+// bare service and for the build that is off:
 //
 //	compare service-<contender>-<load> ours_ns=<n> peer=bare peer_ns=<n> ratio=<r> throughput=<r> (<low> to <high>) p99=<r> (<low> to <high>)
 //	compare service-<contender>-<load> ours_ns=<n> peer=disabled …
@@ -45,7 +46,7 @@ func main() {
 	flag.IntVar(&c.clients, "clients", 4, "how many clients there are at once")
 	flag.StringVar(&c.corpus, "corpus", "", "the folder to index; empty: the documentation of Go")
 	flag.StringVar(&c.source, "demo", filepath.Join("..", "..", "examples", "httpdemo"), "the demo's folder")
-	only := flag.String("run", "", "only the contenders that match this regular expression, and the second bare one")
+	only := flag.String("run", "", "only the contenders that match this regular expression, and those that all are compared with")
 	out := flag.String("json", "", "write the numbers of each round to this file too")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
