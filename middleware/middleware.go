@@ -125,7 +125,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rw.completed = true
 }
 
-// serveInner is ServeHTTP where the handler is given another request than the
+// serveInner is ServeHTTP where the handler may be given another request than the
 // server's.
 func (h *handler) serveInner(rw *response, w http.ResponseWriter, r *http.Request) {
 	inner := r

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/otelperf/otelperf-go/internal/bench/result"
 )
@@ -23,7 +24,7 @@ func claimsOf(s result.Service, p printer) {
 	if s.GOGC != "" {
 		with = ", GOGC=" + s.GOGC
 	}
-	noise := again.Against(result.Bare, result.P99)
+	noise := again.Against(result.Bare, result.P99).High // of one bare service against another
 	for _, c := range l.Contenders {
 		if measures, _ := result.Measures(c.Name); !measures && c.Name != result.Disabled {
 			continue
@@ -34,7 +35,7 @@ func claimsOf(s result.Service, p printer) {
 			}
 			throughput, p99 := c.Against(reference, result.Throughput), c.Against(reference, result.P99)
 			p("| whole service%s, `%s` against `%s`: throughput at least 0.98, p99 within noise | throughput %v, p99 %v | %s |",
-				with, c.Name, reference, throughput, p99, ofService(throughput, p99, noise))
+				with, c.Name, reference, throughput, p99, ofService(throughput, p99, noiseOf(c, reference, noise)))
 		}
 	}
 	for _, hot := range []bool{false, true} {
@@ -61,11 +62,18 @@ func claimsOf(s result.Service, p printer) {
 	}
 }
 
+// noiseOf returns how high a p99 may be by noise. Against the mean of two bare services
+// it is half as much, by its logarithm, as that of one is against the other.
+func noiseOf(c result.Contender, reference string, noise float64) float64 {
+	if reference == result.Bare && len(c.Beside[result.Again]) > 0 {
+		noise = math.Sqrt(noise)
+	}
+	return max(1, noise)
+}
+
 // ofService is the verdict on both: reached or missed where the interval leaves no
-// doubt. A p99 is within noise if it is no higher than the bare service's own, once
-// more, may be.
-func ofService(throughput, p99, noise result.Ratio) string {
-	highest := max(1, noise.High)
+// doubt. A p99 is within noise if it is no higher than highest.
+func ofService(throughput, p99 result.Ratio, highest float64) string {
 	switch {
 	case throughput.High < 0.98 || p99.Low > highest:
 		return verdict(false)
@@ -98,7 +106,7 @@ func howMeasured(s result.Service, p printer) {
 	p("`make bench-service` on %s: %s; %s. The demo of examples/httpdemo, driven by vegeta, %d clients that each", s.When.Format("2 January 2006"), s.Machine, s.Placing, s.Clients)
 	p("send a request when they have the last one's answer. `bare` is a build with nothing of otelperf or OpenTelemetry,")
 	p("`disabled` the full build with monitoring.enabled = false. The bare one runs twice, and what is told against it is against")
-	p("the mean of both. In each of %d rounds all of them were started anew and took", s.Rounds)
+	p("the geometric mean of both. In each of %d rounds all of them were started anew and took", s.Rounds)
 	p("turns of %v, stopped while it was not theirs, until each had had %v of each load. CPU time is the service's own,", s.Slice, s.Length)
 	p("by its process' clock, for each request. Ratios are to the other in the same round, with their interval in parentheses;")
 	p("of fewer than six rounds it holds all of them. One interval in twenty misses by chance. What measures collects, judges")

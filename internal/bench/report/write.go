@@ -45,7 +45,7 @@ func write(w *bytes.Buffer, r report) {
 		runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	p("Contenders take turns, and the best round of each counts: whatever else runs on a machine can only")
 	p("slow them down. Of the Processor, whose time is that of all CPUs and has the garbage collector's share in it, the")
-	p("median of more rounds counts. What is told with an interval is the ratio of two in the same round: the median of the")
+	p("median of more and longer rounds counts. What is told with an interval is the ratio of two in the same round: the median of the")
 	p("means of all pairs of these ratios (Hodges and Lehmann), and where it lies with 95 %% confidence if they lie evenly")
 	p("around it (Wilcoxon). Ratios travel to other machines, nanoseconds do not. Nothing here is asserted by a test;")
 	p("allocations are.")

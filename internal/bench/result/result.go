@@ -101,6 +101,16 @@ func (s Service) Whole() bool {
 			if len(c.Rounds) != s.Rounds {
 				return false
 			}
+			for _, beside := range c.Beside {
+				if len(beside) != s.Rounds {
+					return false
+				}
+			}
+			_, twice := l.Find(Again)
+			_, both := c.Beside[Again]
+			if twice && !both && c.Name != Bare && c.Name != Again {
+				return false
+			}
 		}
 	}
 	return s.Rounds > 0 && len(s.Loads) > 0

@@ -159,6 +159,17 @@ func TestWhole(t *testing.T) {
 	if s.Whole() {
 		t.Error("two rounds are one")
 	}
+	for _, tc := range []struct {
+		name       string
+		references int
+		whole      bool
+	}{{"of both bare ones", 2, true}, {"of the first only", 1, false}} {
+		s := Service{Rounds: 1}
+		s.Add("mix", []Named{{Name: Bare}, {Name: Again}, {Name: "full"}}, tc.references)
+		if s.Whole() != tc.whole {
+			t.Errorf("%s: whole is %v", tc.name, !tc.whole)
+		}
+	}
 }
 
 // TestTogether: several contenders are one whose round is the mean of theirs.

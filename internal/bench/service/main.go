@@ -17,7 +17,7 @@
 //
 // ours_ns is the service's own CPU time for each request, read from its process'
 // clock: throughput depends on the generator and on whatever else runs too, this
-// less so. All ratios are to the other service in the same round: the middle of those
+// less so; peer_ns is that of the first bare service. All ratios are to the other service in the same round: the middle of those
 // of all rounds, and the interval in which it lies with 95 % confidence.
 package main
 
