@@ -44,6 +44,15 @@ func TestAdvanceIsLoadAndSince(t *testing.T) {
 		if rng.IntN(3) == 0 {
 			spoil[rng.IntN(len(spoil))](p)
 		}
+		switch rng.IntN(6) { // what else leaves its traces in what is reused
+		case 0:
+			_ = LoadExplicit(&short, &grids, explicit(bounds[rng.IntN(len(bounds))], draw(rng)...))
+		case 1:
+			_ = LoadExplicit(&short, &grids, p)
+			short.Since(prev)
+		case 2:
+			_ = short.LoadPlain(7, 1)
+		}
 		var was, next Distribution
 		was.Copy(prev)
 		err := LoadExplicit(&long, &grids, p)
@@ -64,6 +73,11 @@ func TestAdvanceIsLoadAndSince(t *testing.T) {
 		}
 		equal(t, "difference", &short, &long)
 		equal(t, "new state", prev, &next)
+		for i, c := range short.counts {
+			if c != 0 && (i < short.low || i >= short.high) {
+				t.Fatalf("bucket %d of %d outside of [%d, %d) holds %d", i, len(short.counts), short.low, short.high, c)
+			}
+		}
 		if short.low != long.low || short.high != long.high {
 			t.Fatalf("buckets in [%d, %d), want [%d, %d)", short.low, short.high, long.low, long.high)
 		}
