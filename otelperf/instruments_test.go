@@ -5,6 +5,7 @@ import (
 	"maps"
 	"sync"
 	"testing"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -200,3 +201,68 @@ func (o spyObserver) ObserveInt64(_ metric.Int64Observable, n int64, _ ...metric
 		o.t.Errorf("active = %d while a call's duration is recorded", n)
 	}
 }
+
+// TestEnabledIsAskedUntilItIs: a histogram that nobody wants gets nothing and is asked
+// again, and one that is wanted gets all, without being asked any more.
+func TestEnabledIsAskedUntilItIs(t *testing.T) {
+	t.Parallel()
+	h := new(askedHistogram)
+	rec, err := otelperf.New(otelperf.WithMeterProvider(askedProvider{h: h}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	op, err := rec.Operation("search")
+	if err != nil {
+		t.Fatal(err)
+	}
+	call := func() {
+		if err := op.Do(t.Context(), func(context.Context) error { return nil }); err != nil {
+			t.Error(err)
+		}
+		op.Record(t.Context(), time.Second, nil)
+	}
+	call()
+	call()
+	if h.asked != 4 || h.recorded != 0 {
+		t.Errorf("not wanted: asked %d times, %d recorded, want 4 and none", h.asked, h.recorded)
+	}
+	h.wanted = true
+	call()
+	call()
+	if h.asked != 5 || h.recorded != 4 {
+		t.Errorf("wanted: asked %d times, %d recorded, want 5 and 4", h.asked, h.recorded)
+	}
+}
+
+type askedProvider struct {
+	noop.MeterProvider
+
+	h *askedHistogram
+}
+
+func (p askedProvider) Meter(string, ...metric.MeterOption) metric.Meter { return askedMeter{h: p.h} }
+
+type askedMeter struct {
+	noop.Meter
+
+	h *askedHistogram
+}
+
+func (m askedMeter) Float64Histogram(string, ...metric.Float64HistogramOption) (metric.Float64Histogram, error) {
+	return m.h, nil
+}
+
+// An askedHistogram counts how often it is asked and recorded to.
+type askedHistogram struct {
+	noop.Float64Histogram
+
+	wanted          bool
+	asked, recorded int
+}
+
+func (h *askedHistogram) Enabled(context.Context) bool {
+	h.asked++
+	return h.wanted
+}
+
+func (h *askedHistogram) Record(context.Context, float64, ...metric.RecordOption) { h.recorded++ }
