@@ -136,7 +136,7 @@ func (h *handler) serveInner(rw *response, w http.ResponseWriter, r *http.Reques
 		inner = withResponse(inner, rw)
 	}
 	rw.r, rw.frame.req = inner, inner // what routers see
-	defer func() {                    //nolint:contextcheck // the request's own context is what is recorded with
+	defer func() {
 		if inner != r {
 			handBack(r, inner)
 		}

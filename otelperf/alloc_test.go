@@ -28,15 +28,7 @@ func TestNoAllocations(t *testing.T) {
 	}
 	for name, provider := range providers {
 		t.Run(name, func(t *testing.T) {
-			rec, err := otelperf.New(otelperf.WithMeterProvider(provider))
-			if err != nil {
-				t.Fatal(err)
-			}
-			op, err := rec.Operation("search", attribute.String("index", "docs"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			testAllocations(t, op)
+			testAllocations(t, searchOn(t, provider, attribute.String("index", "docs")))
 		})
 	}
 	t.Run("nil operation", func(t *testing.T) { testAllocations(t, nil) })

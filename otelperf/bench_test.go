@@ -33,19 +33,6 @@ func answer(context.Context) (int, error) { return 42, nil }
 //go:noinline
 func echo(_ context.Context, n int) (int, error) { return n, nil }
 
-func benchOperation(b *testing.B, provider metric.MeterProvider) *otelperf.Operation {
-	b.Helper()
-	rec, err := otelperf.New(otelperf.WithMeterProvider(provider))
-	if err != nil {
-		b.Fatal(err)
-	}
-	op, err := rec.Operation("search", attribute.String("index", "docs"))
-	if err != nil {
-		b.Fatal(err)
-	}
-	return op
-}
-
 func sdkProvider() metric.MeterProvider {
 	return sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewManualReader()))
 }
@@ -70,9 +57,9 @@ func floor(b *testing.B) func(context.Context) error {
 
 func BenchmarkCall(b *testing.B) {
 	ctx := context.Background()
-	op := benchOperation(b, sdkProvider())
-	off := benchOperation(b, noop.NewMeterProvider())
-	unset := benchOperation(b, nil)
+	op := searchOn(b, sdkProvider(), attribute.String("index", "docs"))
+	off := searchOn(b, noop.NewMeterProvider(), attribute.String("index", "docs"))
+	unset := searchOn(b, nil, attribute.String("index", "docs"))
 	withLabel := labelled(b, "search")
 	wrapped := otelperf.Wrap(op, echo)
 	atFloor := floor(b)
@@ -114,7 +101,7 @@ func BenchmarkCall(b *testing.B) {
 // BenchmarkCallParallel has all CPUs call one operation.
 func BenchmarkCallParallel(b *testing.B) {
 	ctx := context.Background()
-	op := benchOperation(b, sdkProvider())
+	op := searchOn(b, sdkProvider(), attribute.String("index", "docs"))
 	atFloor := floor(b)
 	run := func(name string, fn func()) {
 		b.Run(name, func(b *testing.B) {

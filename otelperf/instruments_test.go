@@ -10,8 +10,6 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/metric/noop"
-
-	"github.com/otelperf/otelperf-go/otelperf"
 )
 
 // A bindingProvider's histograms have the Bind method of OpenTelemetry's
@@ -93,14 +91,7 @@ func (b *boundHistogram) Record(_ context.Context, _ float64, opts ...metric.Rec
 
 func TestBind(t *testing.T) {
 	provider := newBindingProvider()
-	rec, err := otelperf.New(otelperf.WithMeterProvider(provider))
-	if err != nil {
-		t.Fatal(err)
-	}
-	op, err := rec.Operation("search", attribute.String("index", "docs"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	op := searchOn(t, provider, attribute.String("index", "docs"))
 	for _, f := range forms {
 		for i := range 10 {
 			alone(func() { _ = f.run(t.Context(), op, body(i)) })
@@ -133,14 +124,7 @@ func TestBind(t *testing.T) {
 func TestBindThatGivesNothing(t *testing.T) {
 	provider := newBindingProvider()
 	provider.bindsNil = true
-	rec, err := otelperf.New(otelperf.WithMeterProvider(provider))
-	if err != nil {
-		t.Fatal(err)
-	}
-	op, err := rec.Operation("search")
-	if err != nil {
-		t.Fatal(err)
-	}
+	op := searchOn(t, provider)
 	if err := op.Do(t.Context(), nothing); err != nil {
 		t.Fatal(err)
 	}
@@ -207,14 +191,7 @@ func (o spyObserver) ObserveInt64(_ metric.Int64Observable, n int64, _ ...metric
 func TestEnabledIsAskedUntilItIs(t *testing.T) {
 	t.Parallel()
 	h := new(askedHistogram)
-	rec, err := otelperf.New(otelperf.WithMeterProvider(askedProvider{h: h}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	op, err := rec.Operation("search")
-	if err != nil {
-		t.Fatal(err)
-	}
+	op := searchOn(t, askedProvider{h: h})
 	call := func() {
 		if err := op.Do(t.Context(), func(context.Context) error { return nil }); err != nil {
 			t.Error(err)

@@ -153,16 +153,8 @@ func TestProfileLabelsNest(t *testing.T) {
 // Without the option, and where nothing is recorded, contexts and goroutines
 // are left alone.
 func TestProfileLabelsAreOff(t *testing.T) {
-	rec, err := otelperf.New(otelperf.WithMeterProvider(sdkProvider()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	plain, err := rec.Operation("search")
-	if err != nil {
-		t.Fatal(err)
-	}
 	for name, op := range map[string]*otelperf.Operation{
-		"not asked for": plain,
+		"not asked for": searchOn(t, sdkProvider()),
 		"switched off":  labelled(t, "search", otelperf.WithoutOperations("search")),
 		"no-op":         labelled(t, "search", otelperf.WithMeterProvider(noop.NewMeterProvider())),
 		"nil":           nil,

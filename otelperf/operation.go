@@ -58,8 +58,8 @@ func (o *Operation) begin(ctx context.Context) begun {
 }
 
 // enable asks whether durations are wanted, until they are: the global provider may
-// not be set yet, or a view drops the metric. A histogram that says otherwise later
-// drops what it does not want itself.
+// not be set yet, or a view drops the metric. What is enabled once stays so, as the
+// SDK's histograms do; one that changes its mind is recorded to all the same.
 func (o *Operation) enable(ctx context.Context) bool {
 	wanted := o.success.histogram.Enabled(ctx)
 	if wanted {
@@ -68,8 +68,8 @@ func (o *Operation) enable(ctx context.Context) bool {
 	return wanted
 }
 
-// finish ends what begin began, whose error is err. What nearly every call is, one
-// that succeeded, is on a short way.
+// finish ends what begin began, whose error is err. For a call that succeeded, as
+// nearly all do, it is finishOther and done in one.
 func (o *Operation) finish(ctx context.Context, b begun, err error) {
 	if err != nil || b.at == unmeasured || o.labelled {
 		o.finishOther(ctx, b, err)
@@ -81,6 +81,7 @@ func (o *Operation) finish(ctx context.Context, b begun, err error) {
 	s.histogram.Record(ctx, seconds(clamp(elapsed)), s.options...)
 }
 
+// finishOther is finish for all kinds of calls.
 func (o *Operation) finishOther(ctx context.Context, b begun, err error) {
 	o.leave(ctx)
 	if b.at == unmeasured {

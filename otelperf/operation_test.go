@@ -114,14 +114,7 @@ func TestTwoClocks(t *testing.T) {
 // A call that is finished is never still active when its duration is
 // recorded: a collection that sees the duration sees the call gone.
 func TestActiveGoesFirst(t *testing.T) {
-	rec, err := otelperf.New(otelperf.WithMeterProvider(spyProvider{t: t}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	op, err := rec.Operation("search")
-	if err != nil {
-		t.Fatal(err)
-	}
+	op := searchOn(t, spyProvider{t: t})
 	for _, f := range forms {
 		for i := range 10 {
 			alone(func() { _ = f.run(t.Context(), op, body(i)) })

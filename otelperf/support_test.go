@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
@@ -50,6 +51,20 @@ func (k *kit) operation(name string, attrs ...attribute.KeyValue) *otelperf.Oper
 	op, err := k.rec.Operation(name, attrs...)
 	if err != nil {
 		k.t.Fatalf("Operation(%q): %v", name, err)
+	}
+	return op
+}
+
+// searchOn returns the operation "search" of a Recorder of its own over provider.
+func searchOn(t testing.TB, provider metric.MeterProvider, attrs ...attribute.KeyValue) *otelperf.Operation {
+	t.Helper()
+	rec, err := otelperf.New(otelperf.WithMeterProvider(provider))
+	if err != nil {
+		t.Fatalf("New: %v", err)
+	}
+	op, err := rec.Operation("search", attrs...)
+	if err != nil {
+		t.Fatalf("Operation: %v", err)
 	}
 	return op
 }

@@ -7,8 +7,8 @@
 // several times, and the best time of each counts, because whatever else runs on
 // the machine can only make them slower. Of times that are of all CPUs the median
 // counts, of twice as many rounds that are five times as long: the garbage collector's
-// share is in them, and differs from round to round. paired is the ratio of times in the same
-// round, the middle of those of all rounds, and lies between low and high with 95 %
+// share is in them, and differs from round to round. paired is the ratio of times in the
+// same round, the middle of those of all rounds, and lies between low and high with 95 %
 // confidence.
 package main
 

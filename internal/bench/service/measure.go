@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"time"
@@ -105,7 +106,8 @@ func (b base) compare(ctx context.Context, c settings, all []contender, round in
 }
 
 // turns drives the services by slices, one after the other, half of the time in
-// one direction and then in the other.
+// one direction and then in the other. The order is another one in each round: who
+// comes next finds the caches that the one before has left.
 func turns(ctx context.Context, c settings, services []*running, load demo.Load, round int) (out []result.Named, err error) {
 	sums := make([]sum, len(services))
 	for i, r := range services {
@@ -116,13 +118,13 @@ func turns(ctx context.Context, c settings, services []*running, load demo.Load,
 			return nil, fmt.Errorf("%s: %w", r.name, err)
 		}
 	}
+	order := rand.New(rand.NewPCG(uint64(round), 0)).Perm(len(services))
 	n := c.turns() * len(services)
 	for k := range n {
-		at := round + k
 		if k >= n/2 {
-			at = round + n - k
+			k = n - k
 		}
-		i := at % len(services)
+		i := order[k%len(services)]
 		if err := sums[i].drive(ctx, services[i], c.slice); err != nil {
 			return nil, fmt.Errorf("%s: %w", services[i].name, err)
 		}
