@@ -110,7 +110,7 @@ func (m *Middleware) begin(w http.ResponseWriter, r *http.Request) *response {
 	if !ok {
 		active = m.active.get(key, key.slot())
 	}
-	cell := active.count.Enter()
+	cell := active.count.Cell().Enter()
 	rw := m.newResponse(r)
 	rw.w, rw.m, rw.r = w, m, r
 	rw.active = cell

@@ -169,7 +169,7 @@ func (t *Transport) begin(req *http.Request) call {
 	if !ok {
 		active = t.active.get(k, k.slot())
 	}
-	c.active = active.count.Enter()
+	c.active = active.count.Cell().Enter()
 	c.start = now()
 	return c
 }

@@ -50,7 +50,7 @@ type begun struct {
 
 // begin counts a call as active and notes when it began.
 func (o *Operation) begin(ctx context.Context) begun {
-	b := begun{at: unmeasured, cell: o.active.Enter()}
+	b := begun{at: unmeasured, cell: o.active.Cell().Enter()}
 	if o.enabled.Load() || o.enable(ctx) {
 		b.at = now()
 	}

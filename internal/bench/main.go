@@ -38,7 +38,7 @@ type comparison struct {
 	cpu bool
 }
 
-// A contender is one way to do the work. setup prepares it and returns the
+// A contender is one way to do the work. setup prepares it for a turn and returns the
 // benchmark, which does the work b.N times, and a function that cleans up, or
 // nil.
 type contender struct {
@@ -111,46 +111,47 @@ func (c comparison) counts(rounds []cost) cost {
 }
 
 // measure lets the contenders take turns, in one direction and then in the other, and
-// returns the rounds of each.
+// returns the rounds of each. Each is set up anew for its turn: where in memory its
+// parts happen to lie is worth several nanoseconds, and what is alive is its own.
 func (c comparison) measure(rounds int) [][]cost {
 	all := append([]contender{c.ours}, c.peers...)
-	runs := make([]func(*testing.B), len(all))
-	for i, x := range all {
-		run, cleanup := x.setup()
-		if cleanup != nil {
-			defer cleanup()
-		}
-		runs[i] = run
-	}
 	costs := make([][]cost, len(all))
 	for round := range rounds {
 		for i := range all {
 			if round%2 == 1 {
 				i = len(all) - 1 - i
 			}
-			run := runs[i]
-			var cpu time.Duration // of the last call, which has the N of the result
-			r := testing.Benchmark(func(b *testing.B) {
-				b.ReportAllocs()
-				before := processTime()
-				run(b)
-				cpu = processTime() - before
-			})
-			if r.N == 0 {
-				fmt.Fprintf(os.Stderr, "bench: %s of %s failed\n", all[i].name, c.what)
-				os.Exit(1)
-			}
-			got := cost{float64(r.T.Nanoseconds()) / float64(r.N), r.AllocsPerOp()}
-			if own, ok := r.Extra["ns/op"]; ok { // of a part of the work
-				got.ns = own
-			}
-			if c.cpu {
-				got.ns = float64(cpu.Nanoseconds()) / float64(r.N)
-			}
-			costs[i] = append(costs[i], got)
+			costs[i] = append(costs[i], c.turn(all[i]))
 		}
 	}
 	return costs
+}
+
+// turn is one round of one contender.
+func (c comparison) turn(x contender) cost {
+	run, cleanup := x.setup()
+	if cleanup != nil {
+		defer cleanup()
+	}
+	var cpu time.Duration // of the last call, which has the N of the result
+	r := testing.Benchmark(func(b *testing.B) {
+		b.ReportAllocs()
+		before := processTime()
+		run(b)
+		cpu = processTime() - before
+	})
+	if r.N == 0 {
+		fmt.Fprintf(os.Stderr, "bench: %s of %s failed\n", x.name, c.what)
+		os.Exit(1)
+	}
+	got := cost{float64(r.T.Nanoseconds()) / float64(r.N), r.AllocsPerOp()}
+	if own, ok := r.Extra["ns/op"]; ok { // of a part of the work
+		got.ns = own
+	}
+	if c.cpu {
+		got.ns = float64(cpu.Nanoseconds()) / float64(r.N)
+	}
+	return got
 }
 
 // processTime returns what the process has spent on all CPUs.

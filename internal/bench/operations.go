@@ -42,14 +42,14 @@ type call func(ctx context.Context, operation int)
 //go:noinline
 func work(context.Context) error { return nil }
 
-// A timer makes calls for n operations.
+// A timer makes calls for n operations, and a function that cleans up, or nil.
 type timer struct {
 	name string
-	make func(n int) call
+	make func(n int) (call, func())
 }
 
-func wrapped(provider func() metric.MeterProvider) func(n int) call {
-	return func(n int) call {
+func wrapped(provider func() metric.MeterProvider) func(n int) (call, func()) {
+	return func(n int) (call, func()) {
 		rec, err := otelperf.New(otelperf.WithMeterProvider(provider()))
 		check(err)
 		ops := make([]*otelperf.Operation, n)
@@ -57,7 +57,7 @@ func wrapped(provider func() metric.MeterProvider) func(n int) call {
 			ops[i], err = rec.Operation("search", attribute.Int("index", i))
 			check(err)
 		}
-		return func(ctx context.Context, i int) { _ = ops[i].Do(ctx, work) }
+		return func(ctx context.Context, i int) { _ = ops[i].Do(ctx, work) }, nil
 	}
 }
 
@@ -72,7 +72,7 @@ var boundaries = []float64{
 // timerPeers are other ways to do what otelperf does. None of them but monkit
 // counts what is under way, or tells failures from successes.
 var timerPeers = []timer{
-	{"floor", func(n int) call {
+	{"floor", func(n int) (call, func()) {
 		// Two readings of the clock and one Record: what no wrapper around the
 		// SDK can be below.
 		h, err := sdk().Meter("floor").Float64Histogram("duration", metric.WithUnit("s"),
@@ -87,19 +87,19 @@ var timerPeers = []timer{
 			start := time.Since(clockEpoch)
 			_ = work(ctx)
 			h.Record(ctx, float64(time.Since(clockEpoch)-start)/1e9, opts[i]...)
-		}
+		}, nil
 	}},
-	{"bare", func(int) call {
-		return func(ctx context.Context, _ int) { _ = work(ctx) }
+	{"bare", func(int) (call, func()) {
+		return func(ctx context.Context, _ int) { _ = work(ctx) }, nil
 	}},
-	{"clock", func(int) call {
+	{"clock", func(int) (call, func()) {
 		return func(ctx context.Context, _ int) {
 			start := time.Since(clockEpoch)
 			_ = work(ctx)
 			runtime.KeepAlive(time.Since(clockEpoch) - start)
-		}
+		}, nil
 	}},
-	{"monkit", func(n int) call {
+	{"monkit", func(n int) (call, func()) {
 		scope := monkit.NewRegistry().ScopeNamed("bench")
 		funcs := make([]*monkit.Func, n)
 		for i := range funcs {
@@ -110,9 +110,9 @@ var timerPeers = []timer{
 			exit := funcs[i].Task(&ctx)
 			err = work(ctx)
 			exit(&err)
-		}
+		}, nil
 	}},
-	{"victoriametrics", func(n int) call {
+	{"victoriametrics", func(n int) (call, func()) {
 		set := vm.NewSet()
 		hs := make([]*vm.Histogram, n)
 		for i := range hs {
@@ -122,20 +122,25 @@ var timerPeers = []timer{
 			start := time.Now()
 			_ = work(ctx)
 			hs[i].UpdateDuration(start)
-		}
+		}, nil
 	}},
-	{"go-metrics", func(n int) call {
+	{"go-metrics", func(n int) (call, func()) {
 		ts := make([]gometrics.Timer, n)
 		for i := range ts {
 			ts[i] = gometrics.NewTimer()
+		}
+		stop := func() {
+			for _, t := range ts {
+				t.Stop() // else it is kept, and its rates are worked out
+			}
 		}
 		return func(ctx context.Context, i int) {
 			start := time.Now()
 			_ = work(ctx)
 			ts[i].UpdateSince(start)
-		}
+		}, stop
 	}},
-	{"prometheus", func(n int) call {
+	{"prometheus", func(n int) (call, func()) {
 		vec := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "search", Buckets: boundaries}, []string{"index"})
 		hs := make([]prometheus.Observer, n)
 		for i := range hs {
@@ -145,7 +150,7 @@ var timerPeers = []timer{
 			start := time.Now()
 			_ = work(ctx)
 			hs[i].Observe(time.Since(start).Seconds())
-		}
+		}, nil
 	}},
 }
 
@@ -169,7 +174,8 @@ func operationComparisons() (out []comparison) {
 			parallel := load.keys > 1 || load.name == "parallel-one-2cpu"
 			contend := func(t timer) contender {
 				return contender{t.name, func() (func(*testing.B), func()) {
-					return timed(t.make(load.keys), load.keys, load.cpus, parallel), nil
+					f, cleanup := t.make(load.keys)
+					return timed(f, load.keys, load.cpus, parallel), cleanup
 				}}
 			}
 			c := comparison{what: road.name + "-" + load.name, ours: contend(road)}

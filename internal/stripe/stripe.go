@@ -101,22 +101,22 @@ type Cell struct {
 // Init lets c spread. It must not be called while c is in use.
 func (c *Count) Init() { c.first.of = &c.spread }
 
-// Enter adds one and returns the cell to leave by.
-func (c *Count) Enter() *Cell {
-	cell := &c.first
-	if i := c.spread.Choose(); i != 0 {
-		if cells := c.cells.Load(); cells != nil {
-			cell = &(*cells)[i]
-		} else {
-			cell = c.cell(i)
-		}
+// Cell returns the calling goroutine's cell, to enter and to leave by.
+func (c *Count) Cell() *Cell {
+	if c.spread.state.Load() == 0 {
+		return &c.first
 	}
-	cell.n.Add(1)
-	return cell
+	return c.choose()
+}
+
+// Enter adds one and returns the cell to leave by.
+func (c *Cell) Enter() *Cell {
+	c.n.Add(1)
+	return c
 }
 
 // Leave adds n, which is -1 unless the Count holds more than one thing, at the
-// cell that Enter returned. random is a number that differs from call to call,
+// cell that was entered. random is a number that differs from call to call,
 // such as a reading of the clock: a few calls are chosen by it to note if they
 // were not alone at the cell. That others are in says that they may run on
 // other cores, which atomic operations themselves do not tell.
@@ -126,8 +126,12 @@ func (c *Cell) Leave(n int64, random uint64) {
 	}
 }
 
-// cell returns the i-th cell.
-func (c *Count) cell(i int) *Cell {
+// choose is Cell where there are several.
+func (c *Count) choose() *Cell {
+	i := c.spread.Choose()
+	if i == 0 {
+		return &c.first
+	}
 	cells := c.cells.Load()
 	if cells == nil {
 		made := make([]Cell, Limit())

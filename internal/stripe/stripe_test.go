@@ -14,7 +14,7 @@ func TestCount(t *testing.T) {
 	t.Parallel()
 	var c stripe.Count
 	c.Init()
-	stay := c.Enter() // is in all the time
+	stay := c.Cell().Enter() // is in all the time
 	const goroutines = 16
 	var done atomic.Bool
 	var looking, working sync.WaitGroup
@@ -29,7 +29,7 @@ func TestCount(t *testing.T) {
 	for range goroutines {
 		working.Go(func() {
 			for i := range 10000 {
-				c.Enter().Leave(-1, uint64(i))
+				c.Cell().Enter().Leave(-1, uint64(i))
 			}
 		})
 	}
@@ -54,7 +54,7 @@ func TestCountSpreads(t *testing.T) {
 	}
 	var c stripe.Count
 	c.Init()
-	held := []*stripe.Cell{c.Enter()}
+	held := []*stripe.Cell{c.Cell().Enter()}
 	for range 1000 { // at a cell that another is in
 		held[0].Add(1)
 		held[0].Leave(-1, 0)
@@ -66,7 +66,7 @@ func TestCountSpreads(t *testing.T) {
 		wg.Go(func() {
 			all.Done()
 			all.Wait() // so that each has a stack of its own
-			cell := c.Enter()
+			cell := c.Cell().Enter()
 			mu.Lock()
 			defer mu.Unlock()
 			held = append(held, cell)
@@ -95,9 +95,9 @@ func TestCountSpreads(t *testing.T) {
 func TestZeroCount(t *testing.T) {
 	t.Parallel()
 	var c stripe.Count
-	stay := c.Enter()
+	stay := c.Cell().Enter()
 	for range 10000 {
-		cell := c.Enter()
+		cell := c.Cell().Enter()
 		if cell != stay {
 			t.Fatal("there is another cell")
 		}
@@ -145,7 +145,7 @@ func BenchmarkCount(b *testing.B) {
 	b.Run("alone", func(b *testing.B) {
 		i := uint64(0)
 		for b.Loop() {
-			c.Enter().Leave(-1, i)
+			c.Cell().Enter().Leave(-1, i)
 			i++
 		}
 	})
@@ -153,7 +153,7 @@ func BenchmarkCount(b *testing.B) {
 		b.RunParallel(func(pb *testing.PB) {
 			i := uint64(0)
 			for pb.Next() {
-				c.Enter().Leave(-1, i)
+				c.Cell().Enter().Leave(-1, i)
 				i++
 			}
 		})

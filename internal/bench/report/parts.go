@@ -125,7 +125,7 @@ func measureParts(rounds int) (p parts, err error) {
 	}{
 		{&p.loop, calls, times(func() { _ = nothing(ctx) })},
 		{&p.clock, calls, times(clock)},
-		{&p.active, calls, times(func() { count.Enter().Leave(-1, 7) })},
+		{&p.active, calls, times(func() { count.Cell().Enter().Leave(-1, 7) })},
 		{&p.record, calls, times(func() { explicit.Record(ctx, 0.0003) })},
 		{&p.exponential, calls, times(func() { exponential.Record(ctx, 0.0003) })},
 		{&p.recordOnly, calls, times(func() { op.Record(ctx, 300*time.Microsecond, nil) })},
