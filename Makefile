@@ -57,7 +57,7 @@ e2e-mimir: ## The same with Mimir, which takes long to build.
 	OTELPERF_E2E_MIMIR=1 $(GO) test -C internal/e2e -count=1 -timeout 20m -run Mimir .
 
 .PHONY: bench-service
-bench-service: ## Compare the demo, measured, with the demo that nothing measures, under load (55 minutes).
+bench-service: ## Compare the demo, measured, with the demo that nothing measures, under load (an hour).
 	$(GO) run -C internal/bench ./service -json $(CURDIR)/.cache/service.json
 
 .PHONY: bench-service-gc

@@ -1,7 +1,9 @@
 package demo
 
 import (
+	"bytes"
 	"context"
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,6 +25,7 @@ const (
 	Measured Build = iota // with everything
 	Bare                  // with nothing that measures it
 	Pprof                 // Bare with net/http/pprof linked in
+	ByHand                // Bare with what the SDK needs to record the same durations
 )
 
 // Compile compiles the demo into dir and returns the binary. source is the demo's
@@ -33,14 +36,18 @@ func (b Build) Compile(ctx context.Context, source, dir string) (string, error) 
 		tags = "bare"
 	}
 	args := []string{"build", "-tags", tags}
-	if b == Pprof {
-		overlay, err := pprofOverlay(source, dir)
+	changed, err := b.changes(source)
+	if err != nil {
+		return "", fmt.Errorf("demo: %w", err)
+	}
+	if changed != nil {
+		overlay, err := overlayOf(changed, source, dir)
 		if err != nil {
 			return "", fmt.Errorf("demo: %w", err)
 		}
 		args = append(args, "-overlay", overlay)
 	}
-	binary := filepath.Join(dir, [...]string{"httpdemo", "httpdemo-bare", "httpdemo-pprof"}[b])
+	binary := filepath.Join(dir, [...]string{"httpdemo", "httpdemo-bare", "httpdemo-pprof", "httpdemo-byhand"}[b])
 	cmd := exec.CommandContext(ctx, "go", append(args, "-o", binary, ".")...)
 	cmd.Dir = source
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -49,21 +56,57 @@ func (b Build) Compile(ctx context.Context, source, dir string) (string, error) 
 	return binary, nil
 }
 
-// pprofOverlay returns a file for go build's -overlay, by which the demo imports
-// net/http/pprof.
-func pprofOverlay(source, dir string) (string, error) {
+//go:embed byhand.go.txt
+var byHand []byte
+
+// changes returns the files of the demo that the build has in place of what is there,
+// or besides.
+func (b Build) changes(source string) (map[string][]byte, error) {
+	switch b {
+	case Pprof:
+		return map[string][]byte{"pprof.go": []byte("package main\n\nimport _ \"net/http/pprof\"\n")}, nil
+	case ByHand:
+		const file = "bare.go"
+		bare, err := os.ReadFile(filepath.Join(source, file))
+		if err != nil {
+			return nil, err
+		}
+		for old, wrapped := range map[string]string{"find(x, d.slow)": "recordSearches(find(x, d.slow))", "newServer(api,": "newServer(recordRequests(api),"} {
+			if n := bytes.Count(bare, []byte(old)); n != 1 {
+				return nil, fmt.Errorf("%s has %q %d times, not once: it changed, and what is measured by hand has to follow", file, old, n)
+			}
+			bare = bytes.Replace(bare, []byte(old), []byte(wrapped), 1)
+		}
+		return map[string][]byte{file: bare, "byhand.go": byHand}, nil
+	}
+	return nil, nil
+}
+
+// overlayOf returns a file for go build's -overlay, by which the demo has the changed
+// files. They are kept in dir.
+func overlayOf(changed map[string][]byte, source, dir string) (string, error) {
 	source, err := filepath.Abs(source)
 	if err != nil {
 		return "", err
 	}
-	added, overlay := filepath.Join(dir, "pprof.go"), filepath.Join(dir, "overlay.json")
-	replace, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(source, "pprof.go"): added}})
+	dir, err = os.MkdirTemp(dir, "overlay")
 	if err != nil {
 		return "", err
 	}
-	return overlay, errors.Join(
-		os.WriteFile(added, []byte("package main\n\nimport _ \"net/http/pprof\"\n"), 0o600),
-		os.WriteFile(overlay, replace, 0o600))
+	replace := make(map[string]string)
+	for name, text := range changed {
+		to := filepath.Join(dir, name)
+		if err := os.WriteFile(to, text, 0o600); err != nil {
+			return "", err
+		}
+		replace[filepath.Join(source, name)] = to
+	}
+	text, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		return "", err
+	}
+	overlay := filepath.Join(dir, "overlay.json")
+	return overlay, os.WriteFile(overlay, text, 0o600)
 }
 
 // A Process is a running service.

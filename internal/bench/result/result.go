@@ -30,13 +30,17 @@ type Service struct {
 }
 
 // The services that others are compared with, the first of them once more, and the
-// first with net/http/pprof.
+// first with net/http/pprof. By hand is the first with nothing but the SDK.
 const (
 	Bare     = "bare"
 	Disabled = "disabled"
+	ByHand   = "by-hand"
 	Again    = "bare-again"
 	Pprof    = "pprof"
 )
+
+// References are what a service is told against.
+var References = []string{Bare, Disabled, ByHand}
 
 // A Load is what the clients asked for.
 type Load struct {
@@ -160,7 +164,7 @@ func (c Contender) ratios(reference string, of func(Round) float64) (ratios []fl
 // Lines are the load's comparisons in the form that the benchmarks print.
 func (l Load) Lines() (lines []string) {
 	for _, c := range l.Contenders {
-		for _, reference := range []string{Bare, Disabled} {
+		for _, reference := range References {
 			if len(c.Beside[reference]) == 0 {
 				continue
 			}
@@ -205,11 +209,11 @@ func (l Load) Together(match func(name string) bool, reference string, of func(R
 	return NewRatio(sums), n
 }
 
-// Measures tells whether the service of that name measures, and whether on the hot
-// road.
+// Measures tells whether the service of that name measures by otelperf, and whether on
+// the hot road.
 func Measures(name string) (measures, hot bool) {
 	switch name {
-	case Bare, Disabled, Again, Pprof:
+	case Bare, Disabled, ByHand, Again, Pprof:
 		return false, false
 	}
 	return true, name == "hot" || strings.HasSuffix(name, "-hot")

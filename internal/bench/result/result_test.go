@@ -178,16 +178,16 @@ func TestTogether(t *testing.T) {
 	var s Service
 	for _, scale := range []float64{1, 3} {
 		var all []Named
-		for i, name := range []string{Bare, Disabled, Again, Pprof, "hot", "full", "page"} {
-			all = append(all, Named{Name: name, Round: Round{CPU: scale * []float64{10, 5, 10, 11, 40, 20, 30}[i]}})
+		for i, name := range []string{Bare, Again, Disabled, ByHand, Pprof, "hot", "full", "page"} {
+			all = append(all, Named{Name: name, Round: Round{CPU: scale * []float64{10, 10, 5, 8, 11, 40, 20, 30}[i]}})
 		}
-		s.Add("mix", all, 2)
+		s.Add("mix", all, 4)
 	}
 	onSDK := func(name string) bool {
 		measures, hot := Measures(name)
 		return measures && !hot
 	}
-	for reference, want := range map[string]float64{Bare: math.Sqrt(2 * 3), Disabled: math.Sqrt(4 * 6)} {
+	for reference, want := range map[string]float64{Bare: math.Sqrt(2 * 3), Disabled: math.Sqrt(4 * 6), ByHand: math.Sqrt(2.5 * 3.75)} {
 		if got, n := s.Loads[0].Together(onSDK, reference, CPU); n != 2 || !near(got, Ratio{want, want, want}) {
 			t.Errorf("%d of them %v of %s, want two, %v", n, got, reference, want)
 		}

@@ -31,6 +31,7 @@ var references = []contender{
 	{name: result.Bare, build: demo.Bare, about: "the same service, nothing of otelperf linked in"},
 	{name: result.Again, build: demo.Bare, about: "the bare one once more: what noise is"},
 	{name: result.Disabled, config: []string{"monitoring.enabled = false"}, about: "monitoring.enabled = false"},
+	{name: result.ByHand, build: demo.ByHand, about: "the bare one, whose durations two Records of the SDK take, exported over OTLP"},
 }
 
 var contenders = []contender{
@@ -76,12 +77,18 @@ func (b base) start(ctx context.Context, c contender, dir string, every time.Dur
 		return nil, err
 	}
 	r = &running{contender: c}
-	if measures, _ := result.Measures(c.name); measures {
+	measures, _ := result.Measures(c.name)
+	if measures {
 		o.Config = demo.Config(every, c.config...)
+	}
+	if measures || c.build == demo.ByHand {
 		if r.sink, err = demo.NewSink(nil); err != nil {
 			return nil, err
 		}
 		o.Env = []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + r.sink.URL}
+		if !measures { // it has no configuration
+			o.Env = append(o.Env, fmt.Sprint("OTEL_METRIC_EXPORT_INTERVAL=", every.Milliseconds()))
+		}
 	}
 	if r.Process, err = demo.Start(ctx, b.binaries[c.build], o); err != nil {
 		if r.sink != nil {
