@@ -6,7 +6,7 @@
 // ratio is ours_ns divided by peer_ns. All contenders of a comparison take turns,
 // several times, and the best time of each counts, because whatever else runs on
 // the machine can only make them slower. Of times that are of all CPUs the median
-// counts, of twice as many rounds that are five times as long: the garbage collector's
+// counts, of four times as many rounds that are five times as long: the garbage collector's
 // share is in them, and differs from round to round. paired is the ratio of times in the
 // same round, the middle of those of all rounds, and lies between low and high with 95 %
 // confidence.
@@ -78,7 +78,7 @@ func main() {
 func (c comparison) print(rounds int, length time.Duration) {
 	if c.cpu {
 		length *= 5 // for more than one collection of garbage
-		rounds *= 2
+		rounds *= 4
 	}
 	check(flag.Set("test.benchtime", length.String()))
 	all := c.measure(rounds)

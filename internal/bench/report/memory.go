@@ -10,7 +10,6 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
-	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/otelperf/otelperf-go/internal/history"
@@ -52,11 +51,11 @@ func measureMemory() (m memory, err error) {
 		{&m.usual, n, func() (any, error) { return newRoad(n, false) }},
 		{&m.hot, n, func() (any, error) { return newRoad(n, true) }},
 		{&m.operation, n, func() (any, error) {
-			return operations(n, sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewManualReader())))
+			return operations(n, sdkProvider())
 		}},
 		{&m.hotOperation, n, func() (any, error) { return onHot(n, operations) }},
 		{&m.route, n, func() (any, error) {
-			return routes(n, sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewManualReader())))
+			return routes(n, sdkProvider())
 		}},
 		{&m.hotRoute, n, func() (any, error) { return onHot(n, routes) }},
 		{&m.baseline, n, func() (any, error) { return judging(n, 1) }},

@@ -28,6 +28,9 @@ type parts struct {
 	// core.
 	alone, crowd, apart, aloneAtomic, crowdAtomic []float64
 
+	// A call on the SDK's own road, and the least that it takes, in each round.
+	onSDK, floor []float64
+
 	// A Counter, and two atomic additions in its place, likewise.
 	aloneCounter, aloneAdds, crowdCounter, crowdAdds []float64
 }
@@ -172,8 +175,65 @@ func measureParts(rounds int) (p parts, err error) {
 		for _, compared := range crowds {
 			addRound(compared)
 		}
+		if err := p.addOnSDK(); err != nil {
+			return p, err
+		}
 	}
 	return p, nil
+}
+
+// addOnSDK adds a round of calls on the SDK's own road beside two readings of the clock
+// and one Record. Both are made anew for it, for where their parts happen to lie in
+// memory is a part of what they take. They take turns of a fraction of a millisecond:
+// what else a machine has to do mostly lasts longer, and so slows down both.
+func (p *parts) addOnSDK() error {
+	ctx := context.Background()
+	rec, err := otelperf.New(otelperf.WithMeterProvider(sdkProvider()))
+	if err != nil {
+		return err
+	}
+	op, err := rec.Operation("search")
+	if err != nil {
+		return err
+	}
+	h, err := sdkProvider().Meter("floor").Float64Histogram("duration", metric.WithUnit("s"),
+		metric.WithExplicitBucketBoundaries(boundaries...))
+	if err != nil {
+		return err
+	}
+	opts := []metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(attribute.String("otelperf.operation.name", "search")))}
+	tasks := []func(){
+		func() { _ = op.Do(ctx, nothing) },
+		func() {
+			start := time.Since(epoch)
+			_ = nothing(ctx)
+			h.Record(ctx, float64(time.Since(epoch)-start)/1e9, opts...)
+		},
+	}
+	const turns, calls = 100, 1000
+	var spent [2]time.Duration
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	for turn := range 1 + turns {
+		for i := range tasks {
+			i ^= turn & 1
+			start := threadTime()
+			for range calls {
+				tasks[i]()
+			}
+			if turn > 0 { // the first one makes their series
+				spent[i] += threadTime() - start
+			}
+		}
+	}
+	p.onSDK = append(p.onSDK, float64(spent[0].Nanoseconds())/(turns*calls))
+	p.floor = append(p.floor, float64(spent[1].Nanoseconds())/(turns*calls))
+	return nil
+}
+
+// sdkProvider returns a provider of the SDK, with a reader.
+func sdkProvider() metric.MeterProvider {
+	return sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewManualReader()))
 }
 
 // best keeps the least.
