@@ -44,8 +44,9 @@ func write(w *bytes.Buffer, r report) {
 		r.rounds, r.length, time.Now().UTC().Format("2 January 2006"), processor(), runtime.NumCPU(),
 		runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	p("Contenders take turns, each made anew for its turn, for where its parts happen to lie in memory is worth some")
-	p("nanoseconds, and the best round of each counts: whatever else runs on a machine can only slow them down. Of the Processor, whose time is that of all CPUs and has the garbage collector's share in it, the")
-	p("median of more and longer rounds counts. What is told with an interval is the ratio of two in the same round: the median of the")
+	p("nanoseconds, and the best round of each counts: whatever else runs on a machine can only slow them down. Of the")
+	p("Processor, whose time is that of all CPUs and has the garbage collector's share in it, the median of more and longer")
+	p("rounds counts. What is told with an interval is the ratio of two in the same round: the median of the")
 	p("means of all pairs of these ratios (Hodges and Lehmann), and where it lies with 95 %% confidence if they lie evenly")
 	p("around it (Wilcoxon). Ratios travel to other machines, nanoseconds do not. Nothing here is asserted by a test;")
 	p("allocations are.")
