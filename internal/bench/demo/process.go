@@ -71,7 +71,10 @@ func (b Build) changes(source string) (map[string][]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		for old, wrapped := range map[string]string{"find(x, d.slow)": "recordSearches(find(x, d.slow))", "newServer(api,": "newServer(recordRequests(api),"} {
+		for old, wrapped := range map[string]string{
+			"find(x, d.slow)": "recordSearches(find(x, d.slow))",
+			"newServer(api,":  "newServer(recordRequests(api),",
+		} {
 			if n := bytes.Count(bare, []byte(old)); n != 1 {
 				return nil, fmt.Errorf("%s has %q %d times, not once: it changed, and what is measured by hand has to follow", file, old, n)
 			}

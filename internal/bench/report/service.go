@@ -43,7 +43,7 @@ func claimsOf(s result.Service, p printer) {
 			measures, onHot := result.Measures(name)
 			return measures && onHot == hot
 		}
-		for _, reference := range []string{result.Bare, result.Disabled} {
+		for _, reference := range result.References {
 			throughput, n := l.Together(match, reference, result.Throughput)
 			if n < 2 {
 				continue // one kind has rows of its own

@@ -9,16 +9,19 @@
 // processes of their own, and take turns of a fiftieth of a second, stopped while it
 // is not theirs, so that whatever else the machine does meets all alike. The bare one
 // runs twice: the second says what noise is left, and the others are compared with the
-// mean of both. It prints two lines for each contender and load, and one for the second
-// bare service and for the build that is off:
+// mean of both. One more is bare but for the least that records
+// by the SDK. For each load it prints a line for each service and each of those that it
+// is compared with:
 //
 //	compare service-<contender>-<load> ours_ns=<n> peer=bare peer_ns=<n> ratio=<r> throughput=<r> (<low> to <high>) p99=<r> (<low> to <high>)
 //	compare service-<contender>-<load> ours_ns=<n> peer=disabled …
+//	compare service-<contender>-<load> ours_ns=<n> peer=by-hand …
 //
 // ours_ns is the service's own CPU time for each request, read from its process'
 // clock: throughput depends on the generator and on whatever else runs too, this
-// less so; peer_ns is that of the first bare service. All ratios are to the other service in the same round: the middle of those
-// of all rounds, and the interval in which it lies with 95 % confidence.
+// less so. Where peer is bare, peer_ns is that of the first bare service, and ratios
+// are to the mean of both. All ratios are to the other service in the same round: the
+// middle of those of all rounds, and the interval in which it lies with 95 % confidence.
 package main
 
 import (
