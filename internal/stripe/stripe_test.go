@@ -168,3 +168,53 @@ func BenchmarkCount(b *testing.B) {
 		})
 	})
 }
+
+// TestStripesSpread: what collides at a stripe that is not the first spreads further.
+func TestStripesSpread(t *testing.T) {
+	t.Parallel()
+	if stripe.Limit() < 4 {
+		t.Skip("there is one core")
+	}
+	var c stripe.Count
+	c.Init()
+	collide := func(cell *stripe.Cell) {
+		cell.Enter()
+		for range 16 {
+			cell.Enter().Leave(-1, 0)
+		}
+		cell.Leave(-1, 0)
+	}
+	first := c.Cell()
+	collide(first)
+	two := cellsOf(&c)
+	if len(two) != 2 {
+		t.Fatalf("%d cells after 16 collisions, want 2", len(two))
+	}
+	delete(two, first)
+	for other := range two {
+		collide(other)
+	}
+	if n := len(cellsOf(&c)); n <= 2 {
+		t.Errorf("%d cells after 16 more at the second, want more than 2", n)
+	}
+}
+
+// cellsOf returns the cells that many goroutines, each with a stack of its own, choose.
+func cellsOf(c *stripe.Count) map[*stripe.Cell]bool {
+	cells := make(map[*stripe.Cell]bool)
+	var mu sync.Mutex
+	var all, wg sync.WaitGroup
+	const goroutines = 256
+	all.Add(goroutines)
+	for range goroutines {
+		wg.Go(func() {
+			all.Done()
+			all.Wait()
+			mu.Lock()
+			defer mu.Unlock()
+			cells[c.Cell()] = true
+		})
+	}
+	wg.Wait()
+	return cells
+}
