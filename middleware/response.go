@@ -130,11 +130,11 @@ func (m *Middleware) begin(w http.ResponseWriter, r *http.Request) *response {
 func (rw *response) finish() {
 	elapsed := now() - rw.start
 	if rw.isStream() {
-		rw.active.Leave(-1-oneStream, uint64(elapsed))
+		rw.active.Leave(-1 - oneStream)
 		rw.dropLabels()
 		return
 	}
-	rw.active.Leave(-1, uint64(elapsed))
+	rw.active.Leave(-1)
 	if rw.completed && rw.status < 500 && !rw.failed && rw.r.Context().Err() == nil {
 		// As nearly every request ends. Without a word from the handler the server
 		// sends this status; one that took the connection over became a stream.

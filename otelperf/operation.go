@@ -76,7 +76,7 @@ func (o *Operation) finish(ctx context.Context, b begun, err error) {
 		return
 	}
 	elapsed := now() - b.at
-	b.cell.Leave(-1, uint64(elapsed))
+	b.cell.Leave(-1)
 	s := &o.success
 	s.histogram.Record(ctx, seconds(clamp(elapsed)), s.options...)
 }
@@ -85,7 +85,7 @@ func (o *Operation) finish(ctx context.Context, b begun, err error) {
 func (o *Operation) finishOther(ctx context.Context, b begun, err error) {
 	o.leave(ctx)
 	if b.at == unmeasured {
-		b.cell.Leave(-1, 1)
+		b.cell.Leave(-1)
 		return
 	}
 	elapsed := now() - b.at
@@ -104,7 +104,7 @@ func (o *Operation) finishOther(ctx context.Context, b begun, err error) {
 // duration the next time. The other way around, one call would be seen both
 // completed and still running, which is what a hang looks like.
 func (o *Operation) done(ctx context.Context, d time.Duration, cell *stripe.Cell, s *series) {
-	cell.Leave(-1, uint64(d))
+	cell.Leave(-1)
 	s.histogram.Record(ctx, seconds(clamp(d)), s.options...)
 }
 

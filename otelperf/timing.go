@@ -53,7 +53,7 @@ func (t Timing) End(err *error) {
 	}
 	if t.begun.at == unmeasured {
 		t.op.leave(t.ctx)
-		t.begun.cell.Leave(-1, 1)
+		t.begun.cell.Leave(-1)
 		return
 	}
 	if value := recover(); value != nil {

@@ -5,6 +5,7 @@
 package stripe
 
 import (
+	"math/rand/v2"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -117,12 +118,20 @@ func (c *Cell) Enter() *Cell {
 }
 
 // Leave adds n, which is -1 unless the Count holds more than one thing, at the
-// cell that was entered. random is a number that differs from call to call,
-// such as a reading of the clock: a few calls are chosen by it to note if they
-// were not alone at the cell. That others are in says that they may run on
-// other cores, which atomic operations themselves do not tell.
-func (c *Cell) Leave(n int64, random uint64) {
-	if c.n.Add(n) != 0 && random&31 == 0 {
+// cell that was entered.
+func (c *Cell) Leave(n int64) {
+	if c.n.Add(n) != 0 {
+		c.met()
+	}
+}
+
+// met notes, for a few calls chosen at random, that they were not alone at the
+// cell. That others are in says that they may run on other cores, which atomic
+// operations themselves do not tell. What the call has at hand to choose by is
+// not random: its duration may be nearly the same each time, and a multiple of
+// the clock's step.
+func (c *Cell) met() {
+	if rand.Uint32()&31 == 0 { //nolint:gosec // nobody gains by guessing it
 		c.of.Missed()
 	}
 }

@@ -28,8 +28,8 @@ func TestCount(t *testing.T) {
 	})
 	for range goroutines {
 		working.Go(func() {
-			for i := range 10000 {
-				c.Cell().Enter().Leave(-1, uint64(i))
+			for range 10000 {
+				c.Cell().Enter().Leave(-1)
 			}
 		})
 	}
@@ -55,9 +55,9 @@ func TestCountSpreads(t *testing.T) {
 	var c stripe.Count
 	c.Init()
 	held := []*stripe.Cell{c.Cell().Enter()}
-	for range 1000 { // at a cell that another is in
+	for range 10000 { // at a cell that another is in
 		held[0].Add(1)
-		held[0].Leave(-1, 0)
+		held[0].Leave(-1)
 	}
 	var mu sync.Mutex
 	var wg, all sync.WaitGroup
@@ -84,7 +84,7 @@ func TestCountSpreads(t *testing.T) {
 		t.Errorf("%d are in, want 201", n)
 	}
 	for _, cell := range held {
-		cell.Leave(-1, 1)
+		cell.Leave(-1)
 	}
 	if n := c.Load(); n != 0 {
 		t.Errorf("%d are in, want none", n)
@@ -101,7 +101,7 @@ func TestZeroCount(t *testing.T) {
 		if cell != stay {
 			t.Fatal("there is another cell")
 		}
-		cell.Leave(-1, 0)
+		cell.Leave(-1)
 	}
 	if n := c.Load(); n != 1 {
 		t.Errorf("%d are in, want 1", n)
@@ -143,18 +143,14 @@ func BenchmarkCount(b *testing.B) {
 	var c stripe.Count
 	c.Init()
 	b.Run("alone", func(b *testing.B) {
-		i := uint64(0)
 		for b.Loop() {
-			c.Cell().Enter().Leave(-1, i)
-			i++
+			c.Cell().Enter().Leave(-1)
 		}
 	})
 	b.Run("parallel", func(b *testing.B) {
 		b.RunParallel(func(pb *testing.PB) {
-			i := uint64(0)
 			for pb.Next() {
-				c.Cell().Enter().Leave(-1, i)
-				i++
+				c.Cell().Enter().Leave(-1)
 			}
 		})
 	})
@@ -177,25 +173,31 @@ func TestStripesSpread(t *testing.T) {
 	}
 	var c stripe.Count
 	c.Init()
-	collide := func(cell *stripe.Cell) {
+	// collide has others enter and leave a cell that one is in, until there are more
+	// cells than before.
+	collide := func(cell *stripe.Cell, before int) map[*stripe.Cell]bool {
 		cell.Enter()
-		for range 16 {
-			cell.Enter().Leave(-1, 0)
+		defer cell.Leave(-1)
+		for range 1000 {
+			for range 16 {
+				cell.Enter().Leave(-1)
+			}
+			if cells := cellsOf(&c); len(cells) > before {
+				return cells
+			}
 		}
-		cell.Leave(-1, 0)
+		t.Fatalf("%d cells after 16,000 collisions at one of them", before)
+		return nil
 	}
 	first := c.Cell()
-	collide(first)
-	two := cellsOf(&c)
+	two := collide(first, 1)
 	if len(two) != 2 {
-		t.Fatalf("%d cells after 16 collisions, want 2", len(two))
+		t.Fatalf("%d cells, want 2", len(two))
 	}
-	delete(two, first)
-	for other := range two {
-		collide(other)
-	}
-	if n := len(cellsOf(&c)); n <= 2 {
-		t.Errorf("%d cells after 16 more at the second, want more than 2", n)
+	for cell := range two {
+		if cell != first {
+			collide(cell, 2)
+		}
 	}
 }
 

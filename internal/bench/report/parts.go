@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/otelperf/otelperf-go/hotroad"
+	"github.com/otelperf/otelperf-go/internal/bench/result"
 	"github.com/otelperf/otelperf-go/internal/stripe"
 	"github.com/otelperf/otelperf-go/otelperf"
 )
@@ -94,21 +95,12 @@ func measureParts(rounds int) (p parts, err error) {
 	if err != nil {
 		return p, err
 	}
-	ops := make([]*otelperf.Operation, 1+runtime.GOMAXPROCS(0)) // the first for all, the others for one each
-	for i := range ops {
-		if ops[i], err = rec.Operation("search", attribute.Int("of", i)); err != nil {
-			return p, err
-		}
+	op, err := rec.Operation("search")
+	if err != nil {
+		return p, err
 	}
-	op := ops[0]
 	var count stripe.Count
 	count.Init()
-	var number padded[atomic.Int64]
-	var counter padded[otelperf.Counter]
-	var adds padded[struct{ count, total atomic.Uint64 }]
-	do := func(op *otelperf.Operation) func() { return func() { _ = op.Do(ctx, nothing) } }
-	shared := func(int) func() { return do(op) }
-	own := func(core int) func() { return do(ops[1+core]) }
 	clock := func() {
 		start := time.Since(epoch)
 		runtime.KeepAlive(time.Since(epoch) - start)
@@ -120,7 +112,6 @@ func measureParts(rounds int) (p parts, err error) {
 			}
 		}
 	}
-	cores := runtime.GOMAXPROCS(0)
 	tasks := []struct {
 		result *float64
 		per    float64
@@ -128,12 +119,56 @@ func measureParts(rounds int) (p parts, err error) {
 	}{
 		{&p.loop, calls, times(func() { _ = nothing(ctx) })},
 		{&p.clock, calls, times(clock)},
-		{&p.active, calls, times(func() { count.Cell().Enter().Leave(-1, 7) })},
+		{&p.active, calls, times(func() { count.Cell().Enter().Leave(-1) })},
 		{&p.record, calls, times(func() { explicit.Record(ctx, 0.0003) })},
 		{&p.exponential, calls, times(func() { exponential.Record(ctx, 0.0003) })},
 		{&p.recordOnly, calls, times(func() { op.Record(ctx, 300*time.Microsecond, nil) })},
-		{&p.whole, calls, times(do(op))},
+		{&p.whole, calls, times(func() { _ = op.Do(ctx, nothing) })},
 	}
+	for round := range rounds {
+		if err := collect(); err != nil { // as a service does, now and then
+			return p, err
+		}
+		for _, t := range tasks {
+			best(t.result, cpuTime(t.run)/t.per, round)
+		}
+		if err := p.addCrowds(); err != nil {
+			return p, err
+		}
+		if err := p.addOnSDK(); err != nil {
+			return p, err
+		}
+	}
+	return p, nil
+}
+
+// addCrowds adds a round of what several cores do at once. What they share is made anew
+// for it, for where it happens to lie in memory is a part of what it takes.
+func (p *parts) addCrowds() error {
+	ctx := context.Background()
+	mp, _, err := hotProvider()
+	if err != nil {
+		return err
+	}
+	rec, err := otelperf.New(otelperf.WithMeterProvider(mp))
+	if err != nil {
+		return err
+	}
+	cores := runtime.GOMAXPROCS(0)
+	ops := make([]*otelperf.Operation, 1+cores) // the first for all, the others for one each
+	for i := range ops {
+		if ops[i], err = rec.Operation("search", attribute.Int("of", i)); err != nil {
+			return err
+		}
+	}
+	do := func(op *otelperf.Operation) func() { return func() { _ = op.Do(ctx, nothing) } }
+	shared := func(int) func() { return do(ops[0]) }
+	own := func(core int) func() { return do(ops[1+core]) }
+	var (
+		number  padded[atomic.Int64]
+		counter padded[otelperf.Counter]
+		adds    padded[struct{ count, total atomic.Uint64 }]
+	)
 	// A single one of these is too short for several threads to be at it at once.
 	const many = 10
 	upAndDown := func(int) func() {
@@ -159,27 +194,13 @@ func measureParts(rounds int) (p parts, err error) {
 			}
 		}
 	}
-	crowds := [][]crowd{
-		{{&p.alone, 1, own, 1}, {&p.crowd, cores, shared, 1}, {&p.apart, cores, own, 1}},
-		{{&p.aloneAtomic, 1, upAndDown, many}, {&p.crowdAtomic, cores, upAndDown, many}},
-		{{&p.aloneCounter, 1, record, many}, {&p.aloneAdds, 1, addTwice, many}},
-		{{&p.crowdCounter, cores, record, many}, {&p.crowdAdds, cores, addTwice, many}},
-	}
-	for round := range rounds {
-		if err := collect(); err != nil { // as a service does, now and then
-			return p, err
-		}
-		for _, t := range tasks {
-			best(t.result, cpuTime(t.run)/t.per, round)
-		}
-		for _, compared := range crowds {
-			addRound(compared)
-		}
-		if err := p.addOnSDK(); err != nil {
-			return p, err
-		}
-	}
-	return p, nil
+	t := newTeam(cores)
+	defer t.leave()
+	t.compare([]crowd{{&p.alone, 1, own, 1}, {&p.crowd, cores, shared, 1}, {&p.apart, cores, own, 1}})
+	t.compare([]crowd{{&p.aloneAtomic, 1, upAndDown, many}, {&p.crowdAtomic, cores, upAndDown, many}})
+	t.compare([]crowd{{&p.aloneCounter, 1, record, many}, {&p.aloneAdds, 1, addTwice, many}})
+	t.compare([]crowd{{&p.crowdCounter, cores, record, many}, {&p.crowdAdds, cores, addTwice, many}})
+	return nil
 }
 
 // addOnSDK adds a round of calls on the SDK's own road beside two readings of the clock
@@ -243,9 +264,6 @@ func best(of *float64, got float64, round int) {
 	}
 }
 
-// attempts are made at a round.
-const attempts = 5
-
 // A padded value has its cache lines for itself.
 type padded[T any] struct {
 	_ [64]byte
@@ -262,56 +280,108 @@ type crowd struct {
 	per float64
 }
 
-// addRound adds a round to each of some crowds that are compared, unless other
-// processes took so much of it that the threads were not at it all at the same
-// time.
-func addRound(compared []crowd) {
-	var got []float64
-	for _, c := range compared {
-		for range attempts {
-			if ns, ok := together(c.n, c.of); ok {
-				got = append(got, ns/c.per)
-				break
+// A team is threads that work when they are told to, all at the same time.
+type team struct {
+	tasks []chan func()
+	gone  sync.WaitGroup
+
+	ready        atomic.Int64
+	done         sync.WaitGroup
+	begun, ended []time.Duration
+	spent        []time.Duration
+}
+
+// turnCalls are made by each thread in a turn, which takes a fraction of a millisecond.
+const turnCalls = 4000
+
+func newTeam(n int) *team {
+	t := &team{
+		tasks: make([]chan func(), n), begun: make([]time.Duration, n),
+		ended: make([]time.Duration, n), spent: make([]time.Duration, n),
+	}
+	for i := range t.tasks {
+		t.tasks[i] = make(chan func())
+		t.gone.Go(func() {
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			for f := range t.tasks[i] {
+				f()
+				for t.ready.Add(-1); t.ready.Load() > 0; { // they are all awake
+				}
+				start := threadTime()
+				t.begun[i] = time.Since(epoch)
+				for range turnCalls {
+					f()
+				}
+				t.ended[i] = time.Since(epoch)
+				t.spent[i] = threadTime() - start
+				t.done.Done()
+			}
+		})
+	}
+	return t
+}
+
+// leave ends the threads.
+func (t *team) leave() {
+	for _, c := range t.tasks {
+		close(c)
+	}
+	t.gone.Wait()
+}
+
+// compare adds a round to each of some crowds that are compared, in which they take
+// turns: what else a machine has to do mostly lasts longer than some of them, and so
+// slows down all. Of each the median counts, of those in which all could be had. There
+// is no round if these are too few.
+func (t *team) compare(crowds []crowd) {
+	const turns, enough = 100, 20
+	work := make([][]func(), len(crowds))
+	for i, c := range crowds {
+		for thread := range c.n {
+			work[i] = append(work[i], c.of(thread))
+		}
+	}
+	took := make([][]float64, len(crowds))
+	for turn := range turns {
+		ns, all := make([]float64, len(crowds)), true
+		for k := range crowds {
+			i := (k + turn) % len(crowds)
+			var ok bool
+			ns[i], ok = t.turn(work[i])
+			all = all && ok
+		}
+		if all {
+			for i := range crowds {
+				took[i] = append(took[i], ns[i]/crowds[i].per)
 			}
 		}
 	}
-	if len(got) < len(compared) {
+	if len(took[0]) < enough {
 		return
 	}
-	for i, c := range compared {
-		*c.to = append(*c.to, got[i])
+	for i, c := range crowds {
+		*c.to = append(*c.to, result.Median(took[i]))
 	}
 }
 
-// together has n threads call what of returns for each and returns how many
-// nanoseconds of its own time a thread took for a call. What the scheduler does to
-// start and end them does not count. ok is false if they did not do so side by
-// side, on CPUs of their own, for nine tenths of the time.
-func together(n int, of func(thread int) func()) (ns float64, ok bool) {
-	const calls = 10 * calls
-	var ready, spent atomic.Int64
-	var wg sync.WaitGroup
-	begun, ended := make([]time.Duration, n), make([]time.Duration, n)
-	for i := range n {
-		wg.Go(func() {
-			runtime.LockOSThread()
-			defer runtime.UnlockOSThread()
-			f := of(i)
-			f()
-			for ready.Add(1); ready.Load() < int64(n); {
-				runtime.Gosched()
-			}
-			start := threadTime()
-			begun[i] = time.Since(epoch)
-			for range calls {
-				f()
-			}
-			ended[i] = time.Since(epoch)
-			spent.Add(int64(threadTime() - start))
-		})
+// turn has a thread for each function call it, and returns how many nanoseconds of its
+// own time one took for a call. What the scheduler does to start and end them does not
+// count. ok is false if they did not do so side by side, on CPUs of their own, for nine
+// tenths of the time.
+func (t *team) turn(work []func()) (ns float64, ok bool) {
+	n := len(work)
+	t.ready.Store(int64(n))
+	t.done.Add(n)
+	for i, f := range work {
+		t.tasks[i] <- f
 	}
-	wg.Wait()
-	least := 0.9 * float64(slices.Max(ended)-slices.Min(begun))
-	ok = float64(slices.Min(ended)-slices.Max(begun)) >= least && float64(spent.Load()) >= float64(n)*least
-	return float64(spent.Load()) / float64(n*calls), ok
+	t.done.Wait()
+	var spent time.Duration
+	for _, s := range t.spent[:n] {
+		spent += s
+	}
+	least := 0.9 * float64(slices.Max(t.ended[:n])-slices.Min(t.begun[:n]))
+	ok = float64(slices.Min(t.ended[:n])-slices.Max(t.begun[:n])) >= least && float64(spent) >= float64(n)*least
+	return float64(spent) / float64(n*turnCalls), ok
 }
