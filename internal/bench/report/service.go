@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/otelperf/otelperf-go/internal/bench/result"
 )
@@ -128,13 +129,7 @@ func howMeasured(s result.Service, p printer) {
 	p("`documents` costs `full` four or five microseconds, half of them in the SDK's Record: `server-cold` below shows a part")
 	p("of that, for in a loop the code itself stays warm.")
 	p("")
-	p("Recording by the SDK alone takes about as much as 0.98 of `bare` allows: `by-hand` has 0.974 (0.961 to 0.986) with the mix and")
-	p("0.970 (0.961 to 0.980) with documents, in a run of its own in which `full` had 0.961 (0.951 to 0.974) and 0.958 (0.947 to 0.966),")
-	p("and `hot` 0.975 (0.961 to 0.990) and 0.975 (0.963 to 0.983) (`go run -C internal/bench ./service -rounds 36 -run '^(full|hot)$'`")
-	p("on 27 November 2026). Of `by-hand`, which counts no request that is under way, no failure and nothing of the runtime, judges")
-	p("nothing and keeps no history, `full` has 0.987 (0.973 to 1.001) and 0.983 (0.972 to 0.994), and the hot road, with all that it")
-	p("does, 1.002 (0.985 to 1.020) and 1.003 (0.993 to 1.014).")
-	p("")
+	byHandText(s, p)
 	if s.GOGC != "" {
 		return
 	}
@@ -240,4 +235,25 @@ func (r *report) readResults(services, soaks []string) error {
 		}
 	}
 	return nil
+}
+
+// byHandText says how much of the aim the SDK takes for itself.
+func byHandText(s result.Service, p printer) {
+	of := func(name, reference string) (out []string) {
+		for _, l := range s.Loads {
+			if c, ok := l.Find(name); ok && len(c.Beside[reference]) > 0 {
+				out = append(out, fmt.Sprintf("%v with `%s`", c.Against(reference, result.Throughput), l.Name))
+			}
+		}
+		return out
+	}
+	alone, full, hot := of(result.ByHand, result.Bare), of("full", result.ByHand), of("hot", result.ByHand)
+	if len(alone) == 0 || len(full) == 0 || len(hot) == 0 {
+		return
+	}
+	p("What the SDK takes for itself is a part of the two percent: `by-hand` has a throughput of %s", strings.Join(alone, " and "))
+	p("against `bare`. Against `by-hand`, which counts no request that is under way, no failure and nothing of the runtime,")
+	p("judges nothing and keeps no history, `full` has %s, and the hot road,", strings.Join(full, " and "))
+	p("with all that it does, %s.", strings.Join(hot, " and "))
+	p("")
 }
