@@ -128,12 +128,12 @@ func (m *Middleware) begin(w http.ResponseWriter, r *http.Request) *response {
 // a collection in between sees a request that is neither active nor counted, which
 // nobody takes for one that hangs.
 func (rw *response) finish() {
-	elapsed := now() - rw.start
 	if rw.isStream() {
 		rw.active.Leave(-1 - oneStream)
 		rw.dropLabels()
 		return
 	}
+	elapsed := now() - rw.start
 	rw.active.Leave(-1)
 	if rw.completed && rw.status < 500 && !rw.failed && rw.r.Context().Err() == nil {
 		// As nearly every request ends. Without a word from the handler the server

@@ -185,7 +185,7 @@ func (c *call) statusFault() fault {
 // end records the duration, and the size of what was sent.
 func (c *call) end(f fault) *series {
 	elapsed := now() - c.start
-	c.active.Leave(-1) // before the duration, as response.leave says
+	c.active.Leave(-1) // before the duration, as response.finish says
 	s := c.t.seriesOf(clientKey{
 		host:     c.host,
 		template: c.template,

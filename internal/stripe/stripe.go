@@ -131,8 +131,8 @@ func (c *Cell) Leave(n int64) {
 // not random: its duration may be nearly the same each time, and a multiple of
 // the clock's step.
 func (c *Cell) met() {
-	if rand.Uint32()&31 == 0 { //nolint:gosec // nobody gains by guessing it
-		c.of.Missed()
+	if s := c.of; s != nil && s.misses.Load() < enough && rand.Uint32()&31 == 0 { //nolint:gosec // nobody gains by guessing it
+		s.Missed()
 	}
 }
 
