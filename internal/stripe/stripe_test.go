@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/otelperf/otelperf-go/internal/stripe"
+	"github.com/otelperf/otelperf-go/internal/stripe/stripetest"
 )
 
 // TestCount enters and leaves from many goroutines while another looks: the sum
@@ -165,6 +166,19 @@ func BenchmarkCount(b *testing.B) {
 	})
 }
 
+// TestCountAlone: who is alone at a Count never spreads it.
+func TestCountAlone(t *testing.T) {
+	t.Parallel()
+	var c stripe.Count
+	c.Init()
+	for range 100000 {
+		c.Cell().Enter().Leave(-1)
+	}
+	if n := len(stripetest.Cells(c.Cell)); n != 1 {
+		t.Errorf("%d cells after calls that were alone, want 1", n)
+	}
+}
+
 // TestStripesSpread: what collides at a stripe that is not the first spreads further.
 func TestStripesSpread(t *testing.T) {
 	t.Parallel()
@@ -182,7 +196,7 @@ func TestStripesSpread(t *testing.T) {
 			for range 16 {
 				cell.Enter().Leave(-1)
 			}
-			if cells := cellsOf(&c); len(cells) > before {
+			if cells := stripetest.Cells(c.Cell); len(cells) > before {
 				return cells
 			}
 		}
@@ -199,24 +213,4 @@ func TestStripesSpread(t *testing.T) {
 			collide(cell, 2)
 		}
 	}
-}
-
-// cellsOf returns the cells that many goroutines, each with a stack of its own, choose.
-func cellsOf(c *stripe.Count) map[*stripe.Cell]bool {
-	cells := make(map[*stripe.Cell]bool)
-	var mu sync.Mutex
-	var all, wg sync.WaitGroup
-	const goroutines = 256
-	all.Add(goroutines)
-	for range goroutines {
-		wg.Go(func() {
-			all.Done()
-			all.Wait()
-			mu.Lock()
-			defer mu.Unlock()
-			cells[c.Cell()] = true
-		})
-	}
-	wg.Wait()
-	return cells
 }
