@@ -21,13 +21,18 @@ import (
 
 // parts says where the time of one call on the hot road goes, in nanoseconds.
 type parts struct {
-	loop, clock, active, record, exponential, recordOnly, whole float64
+	// What a function that does nothing takes to be called by the measurement is
+	// in all of them.
+	empty, function, clock, active, record, exponential, recordOnly, whole float64
 
 	// The whole in each round by one thread, by one for each core at the same
 	// operation, and by one for each at an operation of its own, which share
 	// nothing. Then one atomic number in place of the active count. In time of one
 	// core.
 	alone, crowd, apart, aloneAtomic, crowdAtomic []float64
+
+	// Of so many turns of the first three, so many had the cores side by side.
+	turns, sideBySide int
 
 	// A call on the SDK's own road, and the least that it takes, in each round.
 	onSDK, floor []float64
@@ -117,7 +122,8 @@ func measureParts(rounds int) (p parts, err error) {
 		per    float64
 		run    func()
 	}{
-		{&p.loop, calls, times(func() { _ = nothing(ctx) })},
+		{&p.empty, calls, times(func() {})},
+		{&p.function, calls, times(func() { _ = nothing(ctx) })},
 		{&p.clock, calls, times(clock)},
 		{&p.active, calls, times(func() { count.Cell().Enter().Leave(-1) })},
 		{&p.record, calls, times(func() { explicit.Record(ctx, 0.0003) })},
@@ -196,7 +202,8 @@ func (p *parts) addCrowds() error {
 	}
 	t := newTeam(cores)
 	defer t.leave()
-	t.compare([]crowd{{&p.alone, 1, own, 1}, {&p.crowd, cores, shared, 1}, {&p.apart, cores, own, 1}})
+	turns, sideBySide := t.compare([]crowd{{&p.alone, 1, own, 1}, {&p.crowd, cores, shared, 1}, {&p.apart, cores, own, 1}})
+	p.turns, p.sideBySide = p.turns+turns, p.sideBySide+sideBySide
 	t.compare([]crowd{{&p.aloneAtomic, 1, upAndDown, many}, {&p.crowdAtomic, cores, upAndDown, many}})
 	t.compare([]crowd{{&p.aloneCounter, 1, record, many}, {&p.aloneAdds, 1, addTwice, many}})
 	t.compare([]crowd{{&p.crowdCounter, cores, record, many}, {&p.crowdAdds, cores, addTwice, many}})
@@ -291,8 +298,9 @@ type team struct {
 	spent        []time.Duration
 }
 
-// turnCalls are made by each thread in a turn, which takes a fraction of a millisecond.
-const turnCalls = 4000
+// turnCalls are made by each thread in a turn, after warmUp more. That takes some
+// tenths of a millisecond.
+const turnCalls, warmUp = 4000, 200
 
 func newTeam(n int) *team {
 	t := &team{
@@ -305,7 +313,9 @@ func newTeam(n int) *team {
 			runtime.LockOSThread()
 			defer runtime.UnlockOSThread()
 			for f := range t.tasks[i] {
-				f()
+				for range warmUp {
+					f()
+				}
 				for t.ready.Add(-1); t.ready.Load() > 0; { // they are all awake
 				}
 				start := threadTime()
@@ -331,11 +341,12 @@ func (t *team) leave() {
 }
 
 // compare adds a round to each of some crowds that are compared, in which they take
-// turns: what else a machine has to do mostly lasts longer than some of them, and so
-// slows down all. Of each the median counts, of those in which all could be had. There
-// is no round if these are too few.
-func (t *team) compare(crowds []crowd) {
-	const turns, enough = 100, 20
+// turns, in one order and then in the other: what else a machine has to do mostly lasts
+// longer than a turn, and so slows down all of them. The median counts, of those turns in
+// which each crowd was at work side by side. There is no round if these are too few.
+func (t *team) compare(crowds []crowd) (turns, sideBySide int) {
+	const enough = 20
+	turns = 100
 	work := make([][]func(), len(crowds))
 	for i, c := range crowds {
 		for thread := range c.n {
@@ -345,8 +356,10 @@ func (t *team) compare(crowds []crowd) {
 	took := make([][]float64, len(crowds))
 	for turn := range turns {
 		ns, all := make([]float64, len(crowds)), true
-		for k := range crowds {
-			i := (k + turn) % len(crowds)
+		for i := range crowds {
+			if turn%2 == 1 {
+				i = len(crowds) - 1 - i
+			}
 			var ok bool
 			ns[i], ok = t.turn(work[i])
 			all = all && ok
@@ -357,12 +370,12 @@ func (t *team) compare(crowds []crowd) {
 			}
 		}
 	}
-	if len(took[0]) < enough {
-		return
+	if len(took[0]) >= enough {
+		for i, c := range crowds {
+			*c.to = append(*c.to, result.Median(took[i]))
+		}
 	}
-	for i, c := range crowds {
-		*c.to = append(*c.to, result.Median(took[i]))
-	}
+	return turns, len(took[0])
 }
 
 // turn has a thread for each function call it, and returns how many nanoseconds of its

@@ -107,7 +107,7 @@ func (r report) serviceText(p printer) {
 }
 
 func howMeasured(s result.Service, p printer) {
-	p("`make bench-service` on %s: %s; %s. The demo of examples/httpdemo, driven by vegeta, %d clients that each", s.When.Format("2 January 2006"), s.Machine, s.Placing, s.Clients)
+	p("`make bench-service` on %s: %s; %s. The demo of examples/httpdemo, driven by vegeta, %d clients that each", s.When.UTC().Format(moment), s.Machine, s.Placing, s.Clients)
 	p("send a request when they have the last one's answer. `bare` is a build with nothing of otelperf or OpenTelemetry,")
 	p("`disabled` the full build with monitoring.enabled = false, and `by-hand` the bare one with the least that records by the SDK")
 	p("how long searches and requests take: four readings of the clock, two Records with attributes made beforehand, a reader and")
@@ -119,15 +119,17 @@ func howMeasured(s result.Service, p printer) {
 	p("and exports once in each second of its own, sixty times as often as by default. The few requests that such a collection")
 	p("delays show in the CPU time, not in the p99. The page's reader and the OTLP receiver share the generator's CPU.")
 	p("")
-	p("Where it goes, by perf, by hand: of a request of the `mix`, 5 µs of `full` are two Records of the SDK, in caches that")
-	p("the search has emptied, and 2 or 3 our own code; on the hot road both together are 5. What the CPU time says beyond")
-	p("that, the search loses to caches that it shares, and collections take. Another 5 µs are the runtime's samples of")
-	p("allocations, which every program takes that has pprof's heap profiles in it: `pprof`, the bare service that imports")
-	p("net/http/pprof and differs in nothing else, and `disabled`. That these two do not cost the same shows what it means")
-	p("that a program is another one, with its functions at other places. `disabled` is the same one as all that measure:")
-	p("where it is faster or slower than `bare`, they are so too, by as much. A request as light as those of")
-	p("`documents` costs `full` four or five microseconds, half of them in the SDK's Record: `server-cold` below shows a part")
-	p("of that, for in a loop the code itself stays warm.")
+	p("What a request costs more than one of `bare`, in CPU time:")
+	p("")
+	for _, l := range s.Loads {
+		p("- with `%s`, of %.1f µs: %s.", l.Name, bareCPU(l)/1e3, strings.Join(costs(l, result.ByHand, result.Disabled, result.Pprof, "full", "hot"), ", "))
+	}
+	p("")
+	p("By perf it is the SDK's Record, our own code, in caches that the search has emptied, collections, and what the search")
+	p("itself loses to caches that it shares. `pprof`, which is the bare service that imports net/http/pprof and differs in")
+	p("nothing else, `disabled`, and all that measure have pprof's heap profiles in them, for which the runtime samples")
+	p("allocations; `bare` and `by-hand` have not. And they are other programs, with their functions at other places.")
+	p("`server-cold` below shows a part of what a light request costs, for in a loop the code itself stays warm.")
 	p("")
 	byHandText(s, p)
 	if s.GOGC != "" {
@@ -138,7 +140,7 @@ func howMeasured(s result.Service, p printer) {
 	p("twenty times a second, which takes 2.4 ms of CPU time each time, and 3.0 for `full` (by gctrace, by hand, on an AMD")
 	p("EPYC): with one CPU the requests that meet a marking are the p99 then. `evidence` has the flight recorder's buffers in its")
 	p("heap, 8.4 MB in all, and four times that may pile up: it collects 20 times in 10,000 searches where `full` does 32 times,")
-	p("which is why what does more takes less.")
+	p("which is why it takes less with the `mix`, though it does more.")
 	p("")
 }
 
@@ -193,7 +195,7 @@ func oneSoak(p printer, s result.Soak) {
 	if s.Hot {
 		command = "make soak"
 	}
-	p("`%s` on %s: %s; %s. %v at full load on %s with profiles, evidence, history, 15 baselines, an alert that is told", command, s.When.Format("2 January 2006"), s.Machine, s.Placing, s.Length, roadOf(s.Hot))
+	p("`%s` on %s: %s; %s. %v at full load on %s with profiles, evidence, history, 15 baselines, an alert that is told", command, s.When.UTC().Format(moment), s.Machine, s.Placing, s.Length, roadOf(s.Hot))
 	p("again and again, and the page open: %d requests answered, %d abandoned by their clients, %d exports, %d collections", s.Requests, s.HungUp, s.Exports, s.Shown)
 	p("shown. Growth is of the line through the samples (Theil and Sen), without the first fifth.")
 	p("")
@@ -251,9 +253,32 @@ func byHandText(s result.Service, p printer) {
 	if len(alone) == 0 || len(full) == 0 || len(hot) == 0 {
 		return
 	}
-	p("What the SDK takes for itself is a part of the two percent: `by-hand` has a throughput of %s", strings.Join(alone, " and "))
+	p("What recording by the SDK takes for itself: `by-hand` has a throughput of %s", strings.Join(alone, " and "))
 	p("against `bare`. Against `by-hand`, which counts no request that is under way, no failure and nothing of the runtime,")
 	p("judges nothing and keeps no history, `full` has %s, and the hot road,", strings.Join(full, " and "))
 	p("with all that it does, %s.", strings.Join(hot, " and "))
 	p("")
+}
+
+// moment is how the time of a run is told.
+const moment = "2 January 2006, 15:04 UTC"
+
+// bareCPU is the CPU time of one request of the bare service, in nanoseconds.
+func bareCPU(l result.Load) float64 {
+	bare, _ := l.Find(result.Bare)
+	return bare.Median(result.CPU)
+}
+
+// costs says what a request to each of some services costs more than one to the bare
+// service.
+func costs(l result.Load, names ...string) (out []string) {
+	for _, name := range names {
+		c, ok := l.Find(name)
+		if !ok {
+			continue
+		}
+		r, micros := c.Against(result.Bare, result.CPU), bareCPU(l)/1e3
+		out = append(out, fmt.Sprintf("`%s` %.1f µs (%.1f to %.1f)", name, (r.Middle-1)*micros, (r.Low-1)*micros, (r.High-1)*micros))
+	}
+	return out
 }
