@@ -165,12 +165,12 @@
 //	go run -C internal/bench . -time 10ms -rounds 80 -run '^(server|client)-serial$'
 //
 //	                     ours     floor    otelhttp   promhttp   slok
-//	server, a request    580 ns   449 ns   6918 ns    794 ns     676 ns
+//	server, a request    437 ns   367 ns   3794 ns    481 ns     410 ns
 //	  allocations        1        0        31         4          3
-//	client, a request    774 ns   620 ns   7287 ns    898 ns     –
+//	client, a request    363 ns   323 ns   2600 ns    340 ns     –
 //	  allocations        0        0        16         2          –
 //
-// (a client's without the 116 ns and the allocation of the transport that answers
+// (a client's without the 45 ns and the allocation of the transport that answers
 // in the benchmark). The floor is two readings of the clock and one recording of
 // six attributes by the SDK. promhttp and slok record fewer attributes and no
 // route of their own. docs/PERFORMANCE.md has more, the hot road too, from a run

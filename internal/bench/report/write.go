@@ -204,7 +204,7 @@ func (r report) profile(p printer) {
 		max(0, q.whole-q.clock-q.active-q.record-q.function+3*q.empty))
 	p("| **the whole call** | **%.1f** | |", q.whole-q.empty)
 	p("")
-	p("An atomic operation takes about two of these, though nobody disputes it, and there are four. The sum could")
+	p("An atomic operation takes one or two of these, though nobody disputes it, and there are four. The sum could")
 	p("share a word with its bucket's count for short calls, at the price of rounding and of spilling that word")
 	p("now and then; the end of a call could be told from its bucket alone if the metric API could be asked for a")
 	p("count. Neither is done.")
