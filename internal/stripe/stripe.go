@@ -55,7 +55,7 @@ func (s *Spread) Choose() int {
 // two goroutines that share a stripe by chance are parted. A nil Spread stays as
 // it is.
 func (s *Spread) Missed() {
-	if s == nil || s.misses.Load() >= enough {
+	if s.settled() {
 		return
 	}
 	n := s.misses.Add(1)
@@ -70,6 +70,9 @@ func (s *Spread) Missed() {
 	salt := (old>>8 + 1) * 0xd1342543de82ef95
 	s.state.CompareAndSwap(old, salt<<8|mask)
 }
+
+// settled reports whether no miss changes anything any more.
+func (s *Spread) settled() bool { return s == nil || s.misses.Load() >= enough }
 
 // Forgive forgets the misses so far. Called now and then it keeps rare ones from
 // adding up.
@@ -131,8 +134,8 @@ func (c *Cell) Leave(n int64) {
 // not random: its duration may be nearly the same each time, and a multiple of
 // the clock's step.
 func (c *Cell) met() {
-	if s := c.of; s != nil && s.misses.Load() < enough && rand.Uint32()&31 == 0 { //nolint:gosec // nobody gains by guessing it
-		s.Missed()
+	if !c.of.settled() && rand.Uint32()&31 == 0 { //nolint:gosec // nobody gains by guessing it
+		c.of.Missed()
 	}
 }
 

@@ -166,17 +166,15 @@ func BenchmarkCount(b *testing.B) {
 	})
 }
 
-// TestCountAlone: who is alone at a Count never spreads it.
-func TestCountAlone(t *testing.T) {
+func TestCountSpreadsWhereCallsMeet(t *testing.T) {
 	t.Parallel()
 	var c stripe.Count
 	c.Init()
-	for range 100000 {
-		c.Cell().Enter().Leave(-1)
-	}
-	if n := len(stripetest.Cells(c.Cell)); n != 1 {
-		t.Errorf("%d cells after calls that were alone, want 1", n)
-	}
+	stripetest.Spreads(t, c.Cell, func() { c.Cell().Enter().Leave(-1) }, func(during func()) {
+		cell := c.Cell().Enter()
+		during()
+		cell.Leave(-1)
+	})
 }
 
 // TestStripesSpread: what collides at a stripe that is not the first spreads further.

@@ -31,8 +31,8 @@ type parts struct {
 	// core.
 	alone, crowd, apart, aloneAtomic, crowdAtomic []float64
 
-	// Of so many turns of the first three, so many had the cores side by side.
-	turns, sideBySide int
+	// In how many turns of the first three the cores were side by side.
+	sideBySide int
 
 	// A call on the SDK's own road, and the least that it takes, in each round.
 	onSDK, floor []float64
@@ -202,8 +202,7 @@ func (p *parts) addCrowds() error {
 	}
 	t := newTeam(cores)
 	defer t.leave()
-	turns, sideBySide := t.compare([]crowd{{&p.alone, 1, own, 1}, {&p.crowd, cores, shared, 1}, {&p.apart, cores, own, 1}})
-	p.turns, p.sideBySide = p.turns+turns, p.sideBySide+sideBySide
+	p.sideBySide += t.compare([]crowd{{&p.alone, 1, own, 1}, {&p.crowd, cores, shared, 1}, {&p.apart, cores, own, 1}})
 	t.compare([]crowd{{&p.aloneAtomic, 1, upAndDown, many}, {&p.crowdAtomic, cores, upAndDown, many}})
 	t.compare([]crowd{{&p.aloneCounter, 1, record, many}, {&p.aloneAdds, 1, addTwice, many}})
 	t.compare([]crowd{{&p.crowdCounter, cores, record, many}, {&p.crowdAdds, cores, addTwice, many}})
@@ -340,13 +339,14 @@ func (t *team) leave() {
 	t.gone.Wait()
 }
 
+// A round has so many turns, and counts if enough of them do.
+const turnsOfRound, enoughTurns = 100, 20
+
 // compare adds a round to each of some crowds that are compared, in which they take
 // turns, in one order and then in the other: what else a machine has to do mostly lasts
 // longer than a turn, and so slows down all of them. The median counts, of those turns in
 // which each crowd was at work side by side. There is no round if these are too few.
-func (t *team) compare(crowds []crowd) (turns, sideBySide int) {
-	const enough = 20
-	turns = 100
+func (t *team) compare(crowds []crowd) (sideBySide int) {
 	work := make([][]func(), len(crowds))
 	for i, c := range crowds {
 		for thread := range c.n {
@@ -354,7 +354,7 @@ func (t *team) compare(crowds []crowd) (turns, sideBySide int) {
 		}
 	}
 	took := make([][]float64, len(crowds))
-	for turn := range turns {
+	for turn := range turnsOfRound {
 		ns, all := make([]float64, len(crowds)), true
 		for i := range crowds {
 			if turn%2 == 1 {
@@ -370,12 +370,12 @@ func (t *team) compare(crowds []crowd) (turns, sideBySide int) {
 			}
 		}
 	}
-	if len(took[0]) >= enough {
+	if len(took[0]) >= enoughTurns {
 		for i, c := range crowds {
 			*c.to = append(*c.to, result.Median(took[i]))
 		}
 	}
-	return turns, len(took[0])
+	return len(took[0])
 }
 
 // turn has a thread for each function call it, and returns how many nanoseconds of its

@@ -9,9 +9,8 @@
 // processes of their own, and take turns of a fiftieth of a second, stopped while it
 // is not theirs, so that whatever else the machine does meets all alike. The bare one
 // runs twice: the second says what noise is left, and the others are compared with the
-// mean of both. One more is bare but for the least that records
-// by the SDK. For each load it prints a line for each service and each of those that it
-// is compared with:
+// mean of both. One more is bare but for the least that records by the SDK. For each
+// load it prints a line for each service and each of those that it is compared with:
 //
 //	compare service-<contender>-<load> ours_ns=<n> peer=bare peer_ns=<n> ratio=<r> throughput=<r> (<low> to <high>) p99=<r> (<low> to <high>)
 //	compare service-<contender>-<load> ours_ns=<n> peer=disabled …

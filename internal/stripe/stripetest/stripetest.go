@@ -3,6 +3,7 @@ package stripetest
 
 import (
 	"sync"
+	"testing"
 
 	"github.com/otelperf/otelperf-go/internal/stripe"
 )
@@ -26,4 +27,26 @@ func Cells(cell func() *stripe.Cell) map[*stripe.Cell]bool {
 	}
 	wg.Wait()
 	return cells
+}
+
+// Spreads fails t unless calls that are alone leave the Count that cell is of in one
+// piece, and calls that another one is held during spread it.
+func Spreads(t *testing.T, cell func() *stripe.Cell, call func(), hold func(during func())) {
+	t.Helper()
+	if stripe.Limit() == 1 {
+		t.Skip("one core")
+	}
+	many := func() {
+		for range 10000 {
+			call()
+		}
+	}
+	many()
+	if n := len(Cells(cell)); n != 1 {
+		t.Errorf("%d cells after calls that were alone, want 1", n)
+	}
+	hold(many)
+	if n := len(Cells(cell)); n < 2 {
+		t.Errorf("%d cells after calls that were not alone, want more than 1", n)
+	}
 }
