@@ -5,16 +5,19 @@ import (
 	"errors"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+
+	"github.com/otelperf/otelperf-go/internal/queue"
 )
 
 // A fanout gives each collection to several exporters that want the same data.
 // All of them are queues, so that Export returns at once. Without any it takes
 // cumulative data and drops it: judging needs a collection, not an exporter.
 type fanout struct {
-	to      []sdkmetric.Exporter
+	to      []*queue.Exporter
 	after   func() // told of each collection, if not nil
 	closing atomic.Bool
 }
@@ -33,7 +36,11 @@ func (f *fanout) Aggregation(k sdkmetric.InstrumentKind) sdkmetric.Aggregation {
 	return f.to[0].Aggregation(k)
 }
 
+// Export returns in a later millisecond than it was called in. A reader
+// collects again only then, so that no two points of a series have the same
+// time in a database that counts milliseconds: Prometheus refuses the second.
 func (f *fanout) Export(ctx context.Context, rm *metricdata.ResourceMetrics) error {
+	collected := time.Now()
 	var errs []error
 	for _, e := range f.to {
 		errs = append(errs, e.Export(ctx, rm))
@@ -41,26 +48,36 @@ func (f *fanout) Export(ctx context.Context, rm *metricdata.ResourceMetrics) err
 	if f.after != nil {
 		f.after()
 	}
+	for len(f.to) > 0 && time.Now().UnixMilli() == collected.UnixMilli() {
+		<-time.After(time.Millisecond - time.Duration(time.Now().Nanosecond())%time.Millisecond)
+	}
 	return errors.Join(errs...)
 }
 
-// ForceFlush waits for all queues at once. Once the Monitor is closing it does
-// not wait: Shutdown drains the queues, and the flush before it is there to
-// collect.
+// close prepares for a flush that is there to collect, and for Shutdown, which
+// collects once more and drains the queues.
+func (f *fanout) close() {
+	f.closing.Store(true)
+	for _, q := range f.to {
+		q.Hold()
+	}
+}
+
+// ForceFlush waits for all queues at once, unless the Monitor is closing.
 func (f *fanout) ForceFlush(ctx context.Context) error {
 	if f.closing.Load() {
 		return nil
 	}
-	return f.each(func(e sdkmetric.Exporter) error { return e.ForceFlush(ctx) })
+	return f.each(func(e *queue.Exporter) error { return e.ForceFlush(ctx) })
 }
 
 func (f *fanout) Shutdown(ctx context.Context) error {
-	return f.each(func(e sdkmetric.Exporter) error { return e.Shutdown(ctx) })
+	return f.each(func(e *queue.Exporter) error { return e.Shutdown(ctx) })
 }
 
 // each calls all exporters at the same time, so that a slow one takes nothing
 // of the others' time.
-func (f *fanout) each(call func(sdkmetric.Exporter) error) error {
+func (f *fanout) each(call func(*queue.Exporter) error) error {
 	errs := make([]error, len(f.to))
 	var wg sync.WaitGroup
 	for i, e := range f.to {

@@ -277,14 +277,12 @@ func reporter(s *settings, message string) func(error) {
 // instrument starts what measures by itself, and the recorder for what does not.
 func (m *Monitor) instrument(cfg *config.Config, s *settings) error {
 	for _, f := range m.out {
-		for _, e := range f.to {
-			if q, ok := e.(*queue.Exporter); ok {
-				reg, err := q.Register(m.provider)
-				if err != nil {
-					return fmt.Errorf("monitor: %w", err)
-				}
-				m.closers = append(m.closers, reg.Unregister)
+		for _, q := range f.to {
+			reg, err := q.Register(m.provider)
+			if err != nil {
+				return fmt.Errorf("monitor: %w", err)
 			}
+			m.closers = append(m.closers, reg.Unregister)
 		}
 	}
 	unregister, err := m.past.Register(m.provider)
@@ -364,7 +362,8 @@ func (m *Monitor) Record(_ context.Context, name string, value float64) error {
 }
 
 // ForceFlush collects, judges and exports now, and waits until the exporters
-// took what was collected, or ctx ends.
+// took what was collected, or ctx ends. Where there are exporters it takes up to
+// a millisecond more, so that no two collections are of the same one.
 func (m *Monitor) ForceFlush(ctx context.Context) error {
 	if m == nil || m.sdk == nil {
 		return nil

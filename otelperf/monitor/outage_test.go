@@ -140,6 +140,31 @@ func TestShutdownInTheMiddleOfAnExportLosesNothing(t *testing.T) {
 	}
 }
 
+// Databases that count milliseconds keep one point of a series for each, and
+// Prometheus refuses the second: the last state of all would be missing.
+func TestNoTwoCollectionsInAMillisecond(t *testing.T) {
+	exported := new(keeper)
+	mon := start(t, monitor.WithExporter(exported), monitor.WithInterval(time.Hour))
+	const flushes = 100
+	for range flushes {
+		flush(t, mon)
+	}
+	shutdown(t, mon)
+	batches := exported.batches
+	// Shutdown collects twice, and sends what the second repeats once.
+	if len(batches) != flushes+1 {
+		t.Errorf("%d flushes and a shutdown gave %d exports, want %d", flushes, len(batches), flushes+1)
+	}
+	last := int64(0)
+	for i, b := range batches {
+		at := b["process.uptime"].(metricdata.Gauge[float64]).DataPoints[0].Time.UnixMilli()
+		if at == last {
+			t.Errorf("collections %d and %d are of the same millisecond", i-1, i)
+		}
+		last = at
+	}
+}
+
 func TestExportersOfDifferentTemporality(t *testing.T) {
 	b := newBackend(t)
 	close(b.release)

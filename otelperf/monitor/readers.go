@@ -126,5 +126,5 @@ func (m *Monitor) add(q *queue.Exporter) {
 			return
 		}
 	}
-	m.out = append(m.out, &fanout{to: []sdkmetric.Exporter{q}})
+	m.out = append(m.out, &fanout{to: []*queue.Exporter{q}})
 }
