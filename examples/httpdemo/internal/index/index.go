@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/blevesearch/bleve/v2"
 	"github.com/blevesearch/bleve/v2/index/scorch"
@@ -105,7 +106,8 @@ func (x *Index) Get(id string) (corpus.Document, bool) {
 
 // AddAll adds documents that have their IDs already; one of a known ID takes
 // the place of the old. It calls progress, unless nil, with the number of
-// documents added since the last call. It ends early if ctx is cancelled.
+// documents added since the last call. It ends early if ctx is cancelled. At its end
+// searches are as fast as they get.
 func (x *Index) AddAll(ctx context.Context, documents []corpus.Document, progress func(int)) error {
 	if x.Len()+len(documents) > x.limit {
 		return fmt.Errorf("%w: %d more documents do not fit, it takes %d", ErrFull, len(documents), x.limit)
@@ -134,7 +136,69 @@ func (x *Index) AddAll(ctx context.Context, documents []corpus.Document, progres
 			progress(len(part))
 		}
 	}
-	return nil
+	return x.merge(ctx)
+}
+
+// merging is how long AddAll waits for the merge of all it added.
+const merging = 5 * time.Second
+
+// merge makes one segment of all that bleve has. A search asks every segment, and how
+// many bleve would be left with is a matter of timing: another number, and so another
+// cost of each search, in every process. Where there is no space on the disk for it,
+// searches go on asking all of them.
+func (x *Index) merge(ctx context.Context) error {
+	advanced, err := x.bleve.Advanced()
+	if err != nil {
+		return fmt.Errorf("index: %w", err)
+	}
+	s, ok := advanced.(*scorch.Scorch)
+	if !ok {
+		return fmt.Errorf("index: bleve has a %T, not the index that New asks for", advanced)
+	}
+	// Without space it does not return before the index is closed.
+	done := make(chan error, 1)
+	go func() { done <- mergeAll(ctx, s) }()
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(merging):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func mergeAll(ctx context.Context, s *scorch.Scorch) error {
+	for {
+		n, err := segments(s)
+		if err != nil || n <= 1 {
+			return err
+		}
+		// It leaves out what is not on the disk yet.
+		if err := s.ForceMerge(ctx, nil); err != nil {
+			return fmt.Errorf("index: %w", err)
+		}
+		select {
+		case <-time.After(time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// segments returns how many of them a search asks.
+func segments(s *scorch.Scorch) (n int, err error) {
+	r, err := s.Reader()
+	if err != nil {
+		return 0, fmt.Errorf("index: %w", err)
+	}
+	if snapshot, ok := r.(*scorch.IndexSnapshot); ok {
+		n = len(snapshot.Segments())
+	}
+	if err := r.Close(); err != nil {
+		return 0, fmt.Errorf("index: %w", err)
+	}
+	return n, nil
 }
 
 // Add analyses and stores one document under a new ID and returns it with

@@ -57,6 +57,9 @@ func TestSearchFindsWhatProgrammersExpect(t *testing.T) {
 		t.Fatal(err)
 	}
 	x := newIndex(t, len(c.Documents), c.Documents...)
+	if n, err := index.Segments(x); n != 1 || err != nil {
+		t.Errorf("%d segments are asked, %v; want 1", n, err)
+	}
 	if x.Len() != len(c.Documents) {
 		t.Errorf("%d documents are in the index, want %d", x.Len(), len(c.Documents))
 	}
