@@ -162,10 +162,9 @@ func (l Load) Clients(base string, n int) *Clients {
 }
 
 // Drive sends the load, each client its next request when it has the answer to
-// the last, for as long as length says. Latencies of requests that began within
-// settle are left out. It ends early, with an error, at an answer other than the
-// expected and when ctx is done.
-func (c *Clients) Drive(ctx context.Context, length, settle time.Duration) (Result, error) {
+// the last, for as long as length says. It ends early, with an error, at an answer
+// other than the expected and when ctx is done.
+func (c *Clients) Drive(ctx context.Context, length time.Duration) (Result, error) {
 	// An attacker attacks once.
 	attack := vegeta.NewAttacker(vegeta.Workers(c.n), vegeta.MaxWorkers(c.n), vegeta.Client(c.client), vegeta.MaxBody(0))
 	defer context.AfterFunc(ctx, func() { attack.Stop() })()
@@ -184,9 +183,7 @@ func (c *Clients) Drive(ctx context.Context, length, settle time.Duration) (Resu
 			attack.Stop()
 		}
 		out.Requests++
-		if r.Timestamp.Sub(first) >= settle {
-			out.Latencies = append(out.Latencies, r.Latency)
-		}
+		out.Latencies = append(out.Latencies, r.Latency)
 		if end := r.Timestamp.Add(r.Latency); end.After(last) {
 			last = end
 		}

@@ -41,7 +41,7 @@ func TestDriveGoesOn(t *testing.T) {
 	defer c.Close()
 	var sum Result
 	for range 5 {
-		r, err := c.Drive(t.Context(), 5*time.Millisecond, 0)
+		r, err := c.Drive(t.Context(), 5*time.Millisecond)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -59,18 +59,6 @@ func TestDriveGoesOn(t *testing.T) {
 	}
 }
 
-// TestDriveSettles: what begins too soon counts, but not its latency.
-func TestDriveSettles(t *testing.T) {
-	t.Parallel()
-	l, base := loadOn(t, func(http.ResponseWriter, *http.Request) {})
-	c := l.Clients(base, 2)
-	defer c.Close()
-	r, err := c.Drive(t.Context(), 5*time.Millisecond, time.Hour)
-	if err != nil || r.Requests == 0 || len(r.Latencies) != 0 {
-		t.Errorf("%d requests, %d latencies, %v", r.Requests, len(r.Latencies), err)
-	}
-}
-
 // TestDriveEndsEarly: at a wrong answer and with its context, hours before its
 // time.
 func TestDriveEndsEarly(t *testing.T) {
@@ -82,7 +70,7 @@ func TestDriveEndsEarly(t *testing.T) {
 	})
 	c := l.Clients(base, 2)
 	defer c.Close()
-	if _, err := c.Drive(t.Context(), time.Hour, 0); err == nil || !strings.Contains(err.Error(), "/c: 418") {
+	if _, err := c.Drive(t.Context(), time.Hour); err == nil || !strings.Contains(err.Error(), "/c: 418") {
 		t.Errorf("a wrong answer: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -90,7 +78,7 @@ func TestDriveEndsEarly(t *testing.T) {
 	l, base = loadOn(t, func(http.ResponseWriter, *http.Request) { cancel() })
 	d := l.Clients(base, 2)
 	defer d.Close()
-	if _, err := d.Drive(ctx, time.Hour, 0); !errors.Is(err, context.Canceled) {
+	if _, err := d.Drive(ctx, time.Hour); !errors.Is(err, context.Canceled) {
 		t.Errorf("a context that ended: %v", err)
 	}
 }

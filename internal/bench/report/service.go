@@ -113,7 +113,9 @@ func howMeasured(s result.Service, p printer) {
 	p("how long searches and requests take: four readings of the clock, two Records with attributes made beforehand, a reader and")
 	p("the OTLP exporter. The bare one runs twice, and what is told against it is against the geometric mean of both. In each")
 	p("of %d rounds all of them were started anew and took", s.Rounds)
-	p("turns of %v, stopped while it was not theirs, until each had had %v of each load. CPU time is the service's own,", s.Slice, s.Length)
+	p("turns of %v, of which the first %v do not count, stopped while it was not theirs, until each had had %v of each load:", s.Settle+s.Slice, s.Settle, s.Length)
+	p("a turn begins with caches full of what is others', and what it takes to fill them again is a cost of taking turns, the")
+	p("higher the more a service has in them. CPU time is the service's own,")
 	p("by its process' clock, for each request. Ratios are to the other in the same round, with their interval in parentheses;")
 	p("of fewer than six rounds it holds all of them. One interval in twenty misses by chance. What measures collects, judges")
 	p("and exports once in each second of its own, sixty times as often as by default. The few requests that such a collection")
@@ -122,26 +124,65 @@ func howMeasured(s result.Service, p printer) {
 	p("What a request costs more than one of `bare`, in CPU time:")
 	p("")
 	for _, l := range s.Loads {
-		p("- with `%s`, of %.1f µs: %s.", l.Name, bareCPU(l)/1e3, strings.Join(costs(l, result.ByHand, result.Disabled, result.Pprof, "full", "hot"), ", "))
+		p("- with `%s`, of %.1f µs: %s.", l.Name, bareCPU(l)/1e3, strings.Join(costs(l, result.ByHand, result.Disabled, result.Pprof, "full", "hot", "unsampled", "unsampled-hot"), ", "))
 	}
 	p("")
-	p("By perf it is the SDK's Record, our own code, in caches that the search has emptied, collections, and what the search")
-	p("itself loses to caches that it shares. `pprof`, which is the bare service that imports net/http/pprof and differs in")
-	p("nothing else, `disabled`, and all that measure have pprof's heap profiles in them, for which the runtime samples")
-	p("allocations; `bare` and `by-hand` have not. And they are other programs, with their functions at other places.")
-	p("`server-cold` below shows a part of what a light request costs, for in a loop the code itself stays warm.")
+	pairsText(s, p)
+	p("By perf (`mix`, by hand, on an AMD EPYC; what of a request's time is spent in it): recording takes 0.8 %% of `full`, 0.5 of")
+	p("`by-hand` and 0.4 of `hot`, two or three times of what it takes in a loop, for the search has emptied the caches; of")
+	p("`disabled`, whose wrappers only call, 0.1. Sampling allocations for heap profiles takes 0.5 %% where it is done, and the")
+	p("records that it keeps some more: the runtime does so in each program that can write heap profiles, as `pprof`,")
+	p("`disabled` and all that measure can, for evidence has them, and `bare` and `by-hand` can not. GODEBUG=memprofilerate=0 in")
+	p("the environment of `unsampled` and `unsampled-hot` turns it off. Marking the heap takes 0.2 %% more than in `bare`, and the")
+	p("collections of each second 0.1. `server-cold` below shows a part of what a light request costs.")
 	p("")
 	byHandText(s, p)
 	if s.GOGC != "" {
 		return
 	}
-	p("The demo's heap is small (4.0 MB, most of it text, and the same for `disabled`; 5.0 for `full`), so it lets four times")
-	p("that pile up before it collects, as GOGC=400 would. With Go's own setting, GOGC=100, a heap so small is collected up to")
-	p("twenty times a second, which takes 2.4 ms of CPU time each time, and 3.0 for `full` (by gctrace, by hand, on an AMD")
-	p("EPYC): with one CPU the requests that meet a marking are the p99 then. `evidence` has the flight recorder's buffers in its")
-	p("heap, 8.4 MB in all, and four times that may pile up: it collects 20 times in 10,000 searches where `full` does 32 times,")
-	p("which is why it takes less with the `mix`, though it does more.")
+	p("The demo's heap is small (4.7 MB after a collection, most of it text; 5.0 for `by-hand`, 5.7 for `full` and `hot`), so it")
+	p("lets four times that pile up before it collects, as GOGC=400 would. With Go's own setting, GOGC=100, a heap so small is")
+	p("collected up to twenty times a second, which takes 2.4 ms of CPU time each time, and 3.0 for `full` (by gctrace, by hand,")
+	p("on an AMD EPYC): with one CPU the requests that meet a marking are the p99 then.")
 	p("")
+}
+
+// pairsText says what one thing adds: the throughput of a service that has it against
+// that of one that differs in nothing else.
+func pairsText(s result.Service, p printer) {
+	said := false
+	for _, x := range []struct{ what, with, without string }{
+		{"recording by the SDK, not on the hot road", "full", "hot"},
+		{"sampling allocations for heap profiles", "full", "unsampled"},
+		{"the same on the hot road", "hot", "unsampled-hot"},
+		{"CPU profiles at 100 Hz", "profiling", "full"},
+		{"the page open", "page", "full"},
+		{"10 baselines more", "baselines", "full"},
+		{"readiness for evidence: labels and the flight recorder", "evidence", "full"},
+	} {
+		var all []string
+		for _, l := range s.Loads {
+			if r, ok := l.Pair(x.with, x.without, result.Throughput); ok {
+				all = append(all, r.String())
+			}
+		}
+		if len(all) == 0 {
+			continue
+		}
+		if !said {
+			var names []string
+			for _, l := range s.Loads {
+				names = append(names, "`"+l.Name+"`")
+			}
+			p("What one thing costs: the throughput with it against that without it in the same round, with %s:", strings.Join(names, " and with "))
+			p("")
+			said = true
+		}
+		p("- %s, `%s` against `%s`: %s.", x.what, x.with, x.without, strings.Join(all, " and "))
+	}
+	if said {
+		p("")
+	}
 }
 
 func tablesOf(s result.Service, p printer) {

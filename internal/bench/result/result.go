@@ -25,7 +25,8 @@ type Service struct {
 	Clients int
 	Rounds  int           // each with new processes
 	Length  time.Duration // that each was driven, with each load
-	Slice   time.Duration // of a turn
+	Settle  time.Duration // of a turn, before it counts
+	Slice   time.Duration // of a turn, that counts
 	Loads   []Load
 }
 
@@ -121,10 +122,10 @@ func (s Service) Whole() bool {
 }
 
 // NewService returns one without numbers.
-func NewService(placing string, clients int, length, slice time.Duration) Service {
+func NewService(placing string, clients int, length, settle, slice time.Duration) Service {
 	return Service{
 		When: time.Now().UTC().Truncate(time.Second), Machine: Machine(), Placing: placing, GOGC: os.Getenv("GOGC"),
-		Clients: clients, Length: length, Slice: slice,
+		Clients: clients, Length: length, Settle: settle, Slice: slice,
 	}
 }
 
@@ -183,6 +184,21 @@ func (l Load) Find(name string) (Contender, bool) {
 		return Contender{}, false
 	}
 	return l.Contenders[i], true
+}
+
+// Pair compares two contenders of the same rounds, a with b. ok is false where one is
+// missing. The Service must be whole.
+func (l Load) Pair(a, b string, of func(Round) float64) (r Ratio, ok bool) {
+	x, hasA := l.Find(a)
+	y, hasB := l.Find(b)
+	if !hasA || !hasB {
+		return Ratio{}, false
+	}
+	var ratios []float64
+	for i := range x.Rounds {
+		ratios = append(ratios, of(x.Rounds[i])/of(y.Rounds[i]))
+	}
+	return NewRatio(ratios), true
 }
 
 // Together compares those whose names match as if they were one, whose round is the

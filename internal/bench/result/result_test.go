@@ -208,6 +208,20 @@ func TestTogether(t *testing.T) {
 
 // TestLine: what leaks is found below noise many times as large, what does not
 // leak is flat.
+func TestPair(t *testing.T) {
+	t.Parallel()
+	l := Load{Contenders: []Contender{
+		{Name: "full", Rounds: []Round{{Throughput: 100}, {Throughput: 200}}},
+		{Name: "page", Rounds: []Round{{Throughput: 50}, {Throughput: 400}}},
+	}}
+	if got, ok := l.Pair("page", "full", Throughput); !ok || !near(got, Ratio{1, 0.5, 2}) {
+		t.Errorf("%v, %v", got, ok)
+	}
+	if got, ok := l.Pair("page", "hot", Throughput); ok {
+		t.Errorf("of one that is missing: %v", got)
+	}
+}
+
 func TestLine(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(1, 2))

@@ -22,6 +22,7 @@ type contender struct {
 	about  string
 	build  demo.Build
 	config []string // TOML; of one that measures, more than how to
+	env    []string // besides
 	page   bool     // is open
 }
 
@@ -38,6 +39,8 @@ var contenders = []contender{
 	{name: result.Pprof, build: demo.Pprof, about: "the bare one with net/http/pprof linked in"},
 	{name: "full", about: "measured, judged and exported over OTLP"},
 	{name: "hot", config: []string{demo.Hot}, about: "the same on the hot road"},
+	{name: "unsampled", env: unsampled, about: "full without the samples of allocations that bare does not take either"},
+	{name: "unsampled-hot", config: []string{demo.Hot}, env: unsampled, about: "the same on the hot road"},
 	{name: "profiling", config: []string{demo.Profiled}, about: "with CPU profiles at 100 Hz"},
 	{name: "page", page: true, about: "with the page open"},
 	{name: "baselines", config: []string{demo.TenBaselines}, about: "with 10 baselines more, four of them for each route"},
@@ -45,6 +48,10 @@ var contenders = []contender{
 	{name: "everything", config: []string{demo.Profiled, demo.TenBaselines}, page: true, about: "with profiles, the page open and 10 baselines more"},
 	{name: "everything-hot", config: []string{demo.Profiled, demo.Hot, demo.TenBaselines}, page: true, about: "the same on the hot road"},
 }
+
+// unsampled keeps the runtime from sampling allocations, as it does in every program
+// that can write heap profiles.
+var unsampled = []string{"GODEBUG=memprofilerate=0"}
 
 // chosen returns the references and the contenders whose names match.
 func chosen(pattern *regexp.Regexp) (out []contender) {
@@ -72,7 +79,7 @@ type running struct {
 // start starts the contender, in a folder of its own. What measures collects that
 // often.
 func (b base) start(ctx context.Context, c contender, dir string, every time.Duration) (r *running, err error) {
-	o := demo.Options{Dir: dir, Corpus: b.corpus, Config: strings.Join(c.config, "")}
+	o := demo.Options{Dir: dir, Corpus: b.corpus, Config: strings.Join(c.config, ""), Env: slices.Clone(c.env)}
 	if err := os.Mkdir(o.Dir, 0o755); err != nil {
 		return nil, err
 	}
@@ -85,7 +92,7 @@ func (b base) start(ctx context.Context, c contender, dir string, every time.Dur
 		if r.sink, err = demo.NewSink(nil); err != nil {
 			return nil, err
 		}
-		o.Env = []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + r.sink.URL}
+		o.Env = append(o.Env, "OTEL_EXPORTER_OTLP_ENDPOINT="+r.sink.URL)
 		if !measures { // it has no configuration
 			o.Env = append(o.Env, fmt.Sprint("OTEL_METRIC_EXPORT_INTERVAL=", every.Milliseconds()))
 		}

@@ -6,8 +6,10 @@
 // There are two that nothing measures, which the others are compared with: a build
 // without any of it, and one in which it is turned off. A third among the others is
 // the first with net/http/pprof linked in. In each round all of them are started, as
-// processes of their own, and take turns of a fiftieth of a second, stopped while it
-// is not theirs, so that whatever else the machine does meets all alike. The bare one
+// processes of their own, and take turns of a few hundredths of a second, stopped while
+// it is not theirs, so that whatever else the machine does meets all alike. The first
+// part of a turn does not count: caches are others' then, and how much of its own a
+// service has to fetch anew is what taking turns costs, not what the service does. The bare one
 // runs twice: the second says what noise is left, and the others are compared with the
 // mean of both. One more is bare but for the least that records by the SDK. For each
 // load it prints a line for each service and each of those that it is compared with:
@@ -41,9 +43,10 @@ import (
 
 func main() {
 	var c settings
-	flag.IntVar(&c.rounds, "rounds", 50, "how many rounds")
+	flag.IntVar(&c.rounds, "rounds", 30, "how many rounds")
 	flag.DurationVar(&c.length, "time", time.Second, "how long each is driven in a round, with each load")
-	flag.DurationVar(&c.slice, "slice", 20*time.Millisecond, "how long a turn is")
+	flag.DurationVar(&c.slice, "slice", 30*time.Millisecond, "how long a turn is, as far as it counts")
+	flag.DurationVar(&c.settle, "settle", 15*time.Millisecond, "how long a turn goes on before it counts")
 	flag.DurationVar(&c.warm, "warm", 400*time.Millisecond, "how long before the first turn, without being measured")
 	flag.IntVar(&c.clients, "clients", 4, "how many clients there are at once")
 	flag.StringVar(&c.corpus, "corpus", "", "the folder to index; empty: the documentation of Go")
@@ -60,10 +63,10 @@ func main() {
 }
 
 type settings struct {
-	rounds              int
-	length, slice, warm time.Duration
-	clients             int
-	corpus, source      string
+	rounds                      int
+	length, slice, settle, warm time.Duration
+	clients                     int
+	corpus, source              string
 }
 
 // turns is how many turns each service has in a round: an even number, for half
@@ -75,8 +78,8 @@ func run(ctx context.Context, c settings, only, out string) error {
 	if err != nil {
 		return fmt.Errorf("service: %w", err)
 	}
-	if c.slice <= 0 || c.length < c.slice || c.rounds < 1 || c.clients < 1 {
-		return errors.New("service: -slice, -rounds and -clients are more than nothing, and -time is no less than -slice")
+	if c.slice <= 0 || c.length < c.slice || c.settle < 0 || c.rounds < 1 || c.clients < 1 {
+		return errors.New("service: -slice, -rounds and -clients are more than nothing, -settle is no less, and -time no less than -slice")
 	}
 	c.length = time.Duration(c.turns()) * c.slice
 	if err := demo.Place(); err != nil {
@@ -84,7 +87,7 @@ func run(ctx context.Context, c settings, only, out string) error {
 	}
 	r, err := measure(ctx, c, chosen(pattern))
 	if len(r.Loads) > 0 {
-		fmt.Printf("# %s; %d clients, %d rounds of %s in turns of %s; %s\n", r.Machine, c.clients, r.Rounds, c.length, c.slice, r.Placing)
+		fmt.Printf("# %s; %d clients, %d rounds of %s in turns of %s after %s; %s\n", r.Machine, c.clients, r.Rounds, c.length, c.slice, c.settle, r.Placing)
 	}
 	for _, l := range r.Loads {
 		for _, line := range l.Lines() {

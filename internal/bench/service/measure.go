@@ -29,7 +29,7 @@ func measure(ctx context.Context, c settings, all []contender) (r result.Service
 			}
 		}
 	}
-	r = result.NewService(demo.Placing(), c.clients, c.length, c.slice)
+	r = result.NewService(demo.Placing(), c.clients, c.length, c.settle, c.slice)
 	for round := range c.rounds {
 		got, err := b.compare(ctx, c, all, round)
 		if err != nil {
@@ -114,7 +114,7 @@ func turns(ctx context.Context, c settings, services []*running, load demo.Load,
 		sums[i].clients = load.Clients(r.Base, c.clients)
 		defer sums[i].clients.Close()
 		warm := sum{clients: sums[i].clients}
-		if err := warm.drive(ctx, r, c.warm); err != nil {
+		if err := warm.drive(ctx, r, 0, c.warm); err != nil {
 			return nil, fmt.Errorf("%s: %w", r.name, err)
 		}
 	}
@@ -125,7 +125,7 @@ func turns(ctx context.Context, c settings, services []*running, load demo.Load,
 			k = n - k
 		}
 		i := order[k%len(services)]
-		if err := sums[i].drive(ctx, services[i], c.slice); err != nil {
+		if err := sums[i].drive(ctx, services[i], c.settle, c.slice); err != nil {
 			return nil, fmt.Errorf("%s: %w", services[i].name, err)
 		}
 	}
@@ -142,19 +142,25 @@ type sum struct {
 	spent, cpu, own time.Duration
 }
 
-// drive adds a slice, in which the service runs. Latencies count after an eighth of
-// it: the first requests meet caches that are others'.
-func (s *sum) drive(ctx context.Context, x *running, length time.Duration) (err error) {
+// drive lets the service run and adds what it does for as long as length says, after
+// it has settled: the first requests of a turn meet caches that are others'.
+func (s *sum) drive(ctx context.Context, x *running, settle, length time.Duration) (err error) {
+	if err := x.Resume(); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, x.Pause()) }()
+	if settle > 0 {
+		if _, err := s.clients.Drive(ctx, settle); err != nil {
+			return err
+		}
+	}
 	before, beforeOwn, err := clocks(x)
 	if err != nil {
 		return err
 	}
 	start := time.Now()
-	if err := x.Resume(); err != nil {
-		return err
-	}
-	seen, err := s.clients.Drive(ctx, length, length/8)
-	if err := errors.Join(err, x.Pause()); err != nil {
+	seen, err := s.clients.Drive(ctx, length)
+	if err != nil {
 		return err
 	}
 	s.spent += time.Since(start)

@@ -102,7 +102,7 @@ func drive(ctx context.Context, c config, p *demo.Process, w *watch, s *result.S
 		var r demo.Result
 		clients := mix.Clients(p.Base, c.clients)
 		defer clients.Close()
-		r, errs[0] = clients.Drive(ctx, c.length, 0)
+		r, errs[0] = clients.Drive(ctx, c.length)
 		mixed = r.Requests
 		end()
 	})
@@ -112,7 +112,7 @@ func drive(ctx context.Context, c config, p *demo.Process, w *watch, s *result.S
 		stranger := junk.Clients(p.Base, 1)
 		for over.Err() == nil && errs[1] == nil {
 			var r demo.Result
-			if r, errs[1] = stranger.Drive(ctx, 100*time.Millisecond, 0); errs[1] != nil {
+			if r, errs[1] = stranger.Drive(ctx, 100*time.Millisecond); errs[1] != nil {
 				cancel() // ends the others too
 			}
 			odd += r.Requests
