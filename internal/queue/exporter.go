@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"sync"
 	"time"
@@ -33,7 +32,6 @@ type Exporter struct {
 	newer   series   // scratch
 	free    []*batch
 	flushes []*flush
-	ending  uint64        // newer batches wait for Shutdown; see Hold
 	closing *closing      // nil until Shutdown
 	flying  *batch        // in the next exporter's Export
 	since   time.Time     // when the present attempt began
@@ -77,7 +75,6 @@ func New(next sdkmetric.Exporter, options ...Option) *Exporter {
 		report: reporter{name: c.name, every: c.reportEvery, handle: c.handle},
 		wake:   make(chan struct{}, 1),
 		done:   make(chan struct{}),
-		ending: math.MaxUint64,
 	}
 	e.ctx, e.stop = context.WithCancelCause(context.Background())
 	go e.run()
@@ -289,16 +286,6 @@ func (e *Exporter) ForceFlush(ctx context.Context) error {
 	default:
 		return fmt.Errorf("monitor: exporter %q: flush: %w", e.config.name, ctx.Err())
 	}
-}
-
-// Hold keeps back what is exported from now on until Shutdown, unless a
-// ForceFlush waits for it. It is for who collects once more before Shutdown: of
-// two collections so close together the backend gets what they have in common
-// once.
-func (e *Exporter) Hold() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.ending = min(e.ending, e.seq)
 }
 
 // Shutdown exports everything that waits and shuts the next exporter down,

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -48,44 +47,6 @@ func TestShutdownDrains(t *testing.T) {
 		if next.shutdowns != 1 {
 			t.Errorf("the next exporter was shut down %d times", next.shutdowns)
 		}
-	})
-}
-
-// What comes after Hold goes out once, though the backend would have had time
-// for both, but what waited before is not delayed, and a flush not refused.
-func TestHold(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		next := &stub{export: slow}
-		e := queue.New(next)
-		give(t, e, delta("d", 1), total("t", 1))
-		synctest.Wait() // it is under way
-		give(t, e, delta("d", 2), gauge("g", 2))
-		e.Hold()
-		pass(time.Minute)
-		give(t, e, delta("d", 3), total("t", 3))
-		pass(time.Minute)
-		want := []seen{{"d": 1, "t": 1}, {"d": 2, "g": 2}}
-		if got := next.accepted(); !reflect.DeepEqual(got, want) {
-			t.Errorf("before Shutdown %v arrived, want %v", got, want)
-		}
-		give(t, e, delta("d", 4), total("t", 4))
-		shutdown(t, e)
-		want = append(want, seen{"d": 3}, seen{"d": 4, "t": 4})
-		if got := next.accepted(); !reflect.DeepEqual(got, want) {
-			t.Errorf("after Shutdown %v arrived, want %v", got, want)
-		}
-	})
-	synctest.Test(t, func(t *testing.T) {
-		next := &stub{export: slow}
-		e := queue.New(next)
-		e.Hold()
-		give(t, e, total("t", 1))
-		pass(time.Minute)
-		flush(t, e)
-		if got, want := next.accepted(), []seen{{"t": 1}}; !reflect.DeepEqual(got, want) {
-			t.Errorf("after ForceFlush %v arrived, want %v", got, want)
-		}
-		shutdown(t, e)
 	})
 }
 

@@ -60,7 +60,7 @@ func (e *Exporter) job() (_ *flush, _ *batch, _ *closing, pause time.Duration) {
 	}
 	// Who waits for the data would rather know at once that it fails again.
 	wait := time.Until(e.retryAt)
-	if (wait > 0 || e.waiting[0].seq > e.ending) && e.closing == nil && len(e.flushes) == 0 {
+	if wait > 0 && e.closing == nil && len(e.flushes) == 0 {
 		return nil, nil, nil, wait
 	}
 	e.early = wait > 0

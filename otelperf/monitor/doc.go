@@ -51,9 +51,9 @@
 // One collection each interval for each group of exporters that want the same
 // temporality; without exporters one, that is judged and dropped.
 //
-// Programs that can write heap profiles, as all with this package or with
-// net/http/pprof can, have one allocation in 512 KiB sampled by the runtime, whether or
-// not it is asked for a profile. That takes 0.9 % of the throughput of examples/httpdemo,
-// whose requests allocate 50 KiB (docs/PERFORMANCE.md). GODEBUG=memprofilerate=0 in the
-// environment ends it, and heap profiles with it.
+// Of programs that can write heap profiles, as all with this package or with
+// net/http/pprof can, the runtime samples allocations, one for every 512 KiB, whether or
+// not it is asked for a profile. docs/PERFORMANCE.md has what that takes of a service
+// that allocates much. GODEBUG=memprofilerate=0 in the environment ends it, and heap
+// profiles with it.
 package monitor

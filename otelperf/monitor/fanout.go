@@ -14,7 +14,7 @@ import (
 )
 
 // A fanout gives each collection to several exporters that want the same data.
-// All of them are queues, so that Export returns at once. Without any it takes
+// All of them are queues, so that none is waited for. Without any it takes
 // cumulative data and drops it: judging needs a collection, not an exporter.
 type fanout struct {
 	to      []*queue.Exporter
@@ -36,11 +36,16 @@ func (f *fanout) Aggregation(k sdkmetric.InstrumentKind) sdkmetric.Aggregation {
 	return f.to[0].Aggregation(k)
 }
 
-// Export returns in a later millisecond than it was called in. A reader
-// collects again only then, so that no two points of a series have the same
-// time in a database that counts milliseconds: Prometheus refuses the second.
+// Export waits for the next millisecond. A reader collects again only when it
+// returns, so no two points of a series have the same time in a database that counts
+// milliseconds: Prometheus refuses the second. It waits before it hands over what it
+// has, for Shutdown collects twice, and of what waits in a queue the second takes the
+// place of the first.
 func (f *fanout) Export(ctx context.Context, rm *metricdata.ResourceMetrics) error {
 	collected := time.Now()
+	for len(f.to) > 0 && time.Now().UnixMilli() == collected.UnixMilli() {
+		<-time.After(time.Millisecond - time.Duration(time.Now().Nanosecond())%time.Millisecond)
+	}
 	var errs []error
 	for _, e := range f.to {
 		errs = append(errs, e.Export(ctx, rm))
@@ -48,22 +53,12 @@ func (f *fanout) Export(ctx context.Context, rm *metricdata.ResourceMetrics) err
 	if f.after != nil {
 		f.after()
 	}
-	for len(f.to) > 0 && time.Now().UnixMilli() == collected.UnixMilli() {
-		<-time.After(time.Millisecond - time.Duration(time.Now().Nanosecond())%time.Millisecond)
-	}
 	return errors.Join(errs...)
 }
 
-// close prepares for a flush that is there to collect, and for Shutdown, which
-// collects once more and drains the queues.
-func (f *fanout) close() {
-	f.closing.Store(true)
-	for _, q := range f.to {
-		q.Hold()
-	}
-}
-
-// ForceFlush waits for all queues at once, unless the Monitor is closing.
+// ForceFlush waits for all queues at once. Once the Monitor is closing it does
+// not wait: Shutdown drains the queues, and the flush before it is there to
+// collect.
 func (f *fanout) ForceFlush(ctx context.Context) error {
 	if f.closing.Load() {
 		return nil

@@ -362,8 +362,8 @@ func (m *Monitor) Record(_ context.Context, name string, value float64) error {
 }
 
 // ForceFlush collects, judges and exports now, and waits until the exporters
-// took what was collected, or ctx ends. Where there are exporters it takes up to
-// a millisecond more, so that no two collections are of the same one.
+// took what was collected, or ctx ends. No two collections are of the same
+// millisecond, for which it waits if need be.
 func (m *Monitor) ForceFlush(ctx context.Context) error {
 	if m == nil || m.sdk == nil {
 		return nil

@@ -10,7 +10,7 @@ func (m *Monitor) shutdown(ctx context.Context) error {
 	var errs []error
 	if m.sdk != nil {
 		for _, f := range m.out {
-			f.close()
+			f.closing.Store(true)
 		}
 		// A reader's own shutdown would cancel a collection in progress. The
 		// flush waits for it and takes everything up to now.

@@ -27,7 +27,7 @@ func claimsOf(s result.Service, p printer) {
 	}
 	noise := again.Against(result.Bare, result.P99).High // of one bare service against another
 	for _, c := range l.Contenders {
-		if measures, _ := result.Measures(c.Name); !measures && c.Name != result.Disabled {
+		if measures, _ := result.Measures(c.Name); !measures && c.Name != result.Disabled || changed(c.Name) {
 			continue
 		}
 		for _, reference := range result.References {
@@ -42,7 +42,7 @@ func claimsOf(s result.Service, p printer) {
 	for _, hot := range []bool{false, true} {
 		match := func(name string) bool {
 			measures, onHot := result.Measures(name)
-			return measures && onHot == hot
+			return measures && onHot == hot && !changed(name)
 		}
 		for _, reference := range result.References {
 			throughput, n := l.Together(match, reference, result.Throughput)
@@ -57,6 +57,11 @@ func claimsOf(s result.Service, p printer) {
 	aside := func(what string, c result.Contender) {
 		p("| %s%s, `%s` against `%s` | throughput %v, p99 %v | |", what, with, c.Name, result.Bare, c.Against(result.Bare, result.Throughput), c.Against(result.Bare, result.P99))
 	}
+	for _, name := range []string{result.Unsampled, result.UnsampledHot} {
+		if c, ok := l.Find(name); ok {
+			aside("without samples of allocations, which `bare` has not either", c)
+		}
+	}
 	aside("noise", again)
 	if c, ok := l.Find(result.Pprof); ok {
 		aside("linking net/http/pprof", c)
@@ -65,6 +70,9 @@ func claimsOf(s result.Service, p printer) {
 		aside("two Records of the SDK, by hand", c)
 	}
 }
+
+// changed tells whether the service runs otherwise than as it does by default.
+func changed(name string) bool { return name == result.Unsampled || name == result.UnsampledHot }
 
 // noiseOf returns how high a p99 may be by noise. Against the mean of two bare services
 // it is half as much, by its logarithm, as that of one is against the other.
@@ -118,24 +126,27 @@ func howMeasured(s result.Service, p printer) {
 	p("higher the more a service has in them. CPU time is the service's own,")
 	p("by its process' clock, for each request. Ratios are to the other in the same round, with their interval in parentheses;")
 	p("of fewer than six rounds it holds all of them. One interval in twenty misses by chance. What measures collects, judges")
-	p("and exports once in each second of its own, sixty times as often as by default. The few requests that such a collection")
-	p("delays show in the CPU time, not in the p99. The page's reader and the OTLP receiver share the generator's CPU.")
+	p("and exports once in each second of its own, sixty times as often as by default; the time for it mostly comes while the")
+	p("service is stopped, so that it falls into the part of a turn that does not count. By perf it is 0.1 %% of a service's")
+	p("time. The page's reader and the OTLP receiver share the generator's CPU.")
 	p("")
 	p("What a request costs more than one of `bare`, in CPU time:")
 	p("")
 	for _, l := range s.Loads {
-		p("- with `%s`, of %.1f µs: %s.", l.Name, bareCPU(l)/1e3, strings.Join(costs(l, result.ByHand, result.Disabled, result.Pprof, "full", "hot", "unsampled", "unsampled-hot"), ", "))
+		p("- with `%s`, of %.1f µs: %s.", l.Name, bareCPU(l)/1e3, strings.Join(costs(l, result.ByHand, result.Disabled, result.Pprof, "full", "hot", result.Unsampled, result.UnsampledHot), ", "))
 	}
 	p("")
 	pairsText(s, p)
-	p("By perf (`mix`, by hand, on an AMD EPYC; what of a request's time is spent in it): recording takes 0.8 %% of `full`, 0.5 of")
-	p("`by-hand` and 0.4 of `hot`, two or three times of what it takes in a loop, for the search has emptied the caches; of")
-	p("`disabled`, whose wrappers only call, 0.1. Sampling allocations for heap profiles takes 0.5 %% where it is done, and the")
-	p("records that it keeps some more: the runtime does so in each program that can write heap profiles, as `pprof`,")
-	p("`disabled` and all that measure can, for evidence has them, and `bare` and `by-hand` can not. GODEBUG=memprofilerate=0 in")
-	p("the environment of `unsampled` and `unsampled-hot` turns it off. Marking the heap takes 0.2 %% more than in `bare`, and the")
-	p("collections of each second 0.1. `server-cold` below shows a part of what a light request costs.")
-	p("")
+	if _, ok := s.Loads[0].Find(result.Unsampled); ok {
+		p("By perf (`mix`, by hand, on an AMD EPYC; what of a request's time is spent in it): recording takes 0.8 %% of `full`, 0.5 of")
+		p("`by-hand` and 0.4 of `hot`, two or three times of what it takes in a loop, for the search has emptied the caches; of")
+		p("`disabled`, whose wrappers only call, 0.1. Sampling allocations takes 0.5 %%, and the records that it keeps some more. The")
+		p("runtime takes a sample for every 512 KiB in each program that can write heap profiles, whether or not it does: `pprof`,")
+		p("`disabled` and all that measure can, `bare` and `by-hand` can not. GODEBUG=memprofilerate=0 in the environment of")
+		p("`unsampled` and `unsampled-hot` turns it off. Marking the heap takes 0.2 %% more than in `bare`. `server-cold` below shows a")
+		p("part of what a light request costs.")
+		p("")
+	}
 	byHandText(s, p)
 	if s.GOGC != "" {
 		return
@@ -153,12 +164,12 @@ func pairsText(s result.Service, p printer) {
 	said := false
 	for _, x := range []struct{ what, with, without string }{
 		{"recording by the SDK, not on the hot road", "full", "hot"},
-		{"sampling allocations for heap profiles", "full", "unsampled"},
-		{"the same on the hot road", "hot", "unsampled-hot"},
+		{"sampling allocations for heap profiles", "full", result.Unsampled},
+		{"sampling allocations, on the hot road", "hot", result.UnsampledHot},
 		{"CPU profiles at 100 Hz", "profiling", "full"},
 		{"the page open", "page", "full"},
 		{"10 baselines more", "baselines", "full"},
-		{"readiness for evidence: labels and the flight recorder", "evidence", "full"},
+		{"readiness for evidence: labels and the flight recorder, for whose buffers garbage is collected less often", "evidence", "full"},
 	} {
 		var all []string
 		for _, l := range s.Loads {

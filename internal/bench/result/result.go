@@ -40,6 +40,13 @@ const (
 	Pprof    = "pprof"
 )
 
+// Unsampled and UnsampledHot measure without the samples of allocations that the
+// runtime takes otherwise.
+const (
+	Unsampled    = "unsampled"
+	UnsampledHot = "unsampled-hot"
+)
+
 // References are what a service is told against.
 var References = []string{Bare, Disabled, ByHand}
 
@@ -98,9 +105,12 @@ type Round struct {
 	Generator  float64 // CPUs that the generator took
 }
 
-// Whole tells whether each contender has its rounds, which a result lacks that
-// another version of the comparison wrote.
+// Whole tells whether each contender has its rounds, and turns had time to settle,
+// which a result lacks that another version of the comparison wrote.
 func (s Service) Whole() bool {
+	if s.Settle <= 0 {
+		return false
+	}
 	for _, l := range s.Loads {
 		for _, c := range l.Contenders {
 			if len(c.Rounds) != s.Rounds {

@@ -152,6 +152,10 @@ func TestWhole(t *testing.T) {
 	both := []Named{{Name: Bare}, {Name: "full"}}
 	s.Add("mix", both, 1)
 	s.Rounds++
+	if s.Whole() {
+		t.Error("turns that did not settle are whole")
+	}
+	s.Settle = time.Millisecond
 	if !s.Whole() {
 		t.Error("one round is not whole")
 	}
@@ -164,7 +168,7 @@ func TestWhole(t *testing.T) {
 		references int
 		whole      bool
 	}{{"of both bare ones", 2, true}, {"of the first only", 1, false}} {
-		s := Service{Rounds: 1}
+		s := Service{Rounds: 1, Settle: time.Millisecond}
 		s.Add("mix", []Named{{Name: Bare}, {Name: Again}, {Name: "full"}}, tc.references)
 		if s.Whole() != tc.whole {
 			t.Errorf("%s: whole is %v", tc.name, !tc.whole)
@@ -206,8 +210,6 @@ func TestTogether(t *testing.T) {
 	}
 }
 
-// TestLine: what leaks is found below noise many times as large, what does not
-// leak is flat.
 func TestPair(t *testing.T) {
 	t.Parallel()
 	l := Load{Contenders: []Contender{
@@ -222,6 +224,8 @@ func TestPair(t *testing.T) {
 	}
 }
 
+// TestLine: what leaks is found below noise many times as large, what does not
+// leak is flat.
 func TestLine(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(1, 2))

@@ -20,7 +20,8 @@
 //
 // ours_ns is the service's own CPU time for each request, read from its process'
 // clock: throughput depends on the generator and on whatever else runs too, this
-// less so. Where peer is bare, peer_ns is that of the first bare service, and ratios
+// less so. Collections mostly fall due while a service is stopped, and so into the part
+// of a turn that does not count. Where peer is bare, peer_ns is that of the first bare service, and ratios
 // are to the mean of both. All ratios are to the other service in the same round: the
 // middle of those of all rounds, and the interval in which it lies with 95 % confidence.
 package main
@@ -78,8 +79,8 @@ func run(ctx context.Context, c settings, only, out string) error {
 	if err != nil {
 		return fmt.Errorf("service: %w", err)
 	}
-	if c.slice <= 0 || c.length < c.slice || c.settle < 0 || c.rounds < 1 || c.clients < 1 {
-		return errors.New("service: -slice, -rounds and -clients are more than nothing, -settle is no less, and -time no less than -slice")
+	if c.slice <= 0 || c.length < c.slice || c.settle <= 0 || c.rounds < 1 || c.clients < 1 {
+		return errors.New("service: -slice, -settle, -rounds and -clients are more than nothing, and -time is no less than -slice")
 	}
 	c.length = time.Duration(c.turns()) * c.slice
 	if err := demo.Place(); err != nil {

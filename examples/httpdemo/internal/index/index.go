@@ -106,8 +106,8 @@ func (x *Index) Get(id string) (corpus.Document, bool) {
 
 // AddAll adds documents that have their IDs already; one of a known ID takes
 // the place of the old. It calls progress, unless nil, with the number of
-// documents added since the last call. It ends early if ctx is cancelled. At its end
-// searches are as fast as they get.
+// documents added since the last call. It ends early if ctx is cancelled. Then it has
+// bleve merge what it has, for searches to be fast, for a few seconds at most.
 func (x *Index) AddAll(ctx context.Context, documents []corpus.Document, progress func(int)) error {
 	if x.Len()+len(documents) > x.limit {
 		return fmt.Errorf("%w: %d more documents do not fit, it takes %d", ErrFull, len(documents), x.limit)
@@ -139,13 +139,13 @@ func (x *Index) AddAll(ctx context.Context, documents []corpus.Document, progres
 	return x.merge(ctx)
 }
 
-// merging is how long AddAll waits for the merge of all it added.
-const merging = 5 * time.Second
+// merging is how long AddAll waits for the merge of all it added. Tests have more.
+var merging = 5 * time.Second
 
 // merge makes one segment of all that bleve has. A search asks every segment, and how
 // many bleve would be left with is a matter of timing: another number, and so another
-// cost of each search, in every process. Where there is no space on the disk for it,
-// searches go on asking all of them.
+// cost of each search, in every process. Where it does not come about, for want of space
+// on the disk or because another merge is under way, searches ask all of them as before.
 func (x *Index) merge(ctx context.Context) error {
 	advanced, err := x.bleve.Advanced()
 	if err != nil {
@@ -155,35 +155,34 @@ func (x *Index) merge(ctx context.Context) error {
 	if !ok {
 		return fmt.Errorf("index: bleve has a %T, not the index that New asks for", advanced)
 	}
-	// Without space it does not return before the index is closed.
+	inTime, cancel := context.WithTimeout(ctx, merging)
+	defer cancel()
 	done := make(chan error, 1)
-	go func() { done <- mergeAll(ctx, s) }()
+	go func() { done <- mergeAll(inTime, s) }()
 	select {
 	case err := <-done:
 		return err
-	case <-time.After(merging):
-		return nil
-	case <-ctx.Done():
+	case <-inTime.Done(): // without space a merge may end only with the index
 		return ctx.Err()
 	}
 }
 
+// mergeAll returns when there is one segment or ctx is done. bleve may be closed then.
 func mergeAll(ctx context.Context, s *scorch.Scorch) error {
-	for {
+	for ctx.Err() == nil {
 		n, err := segments(s)
 		if err != nil || n <= 1 {
 			return err
 		}
-		// It leaves out what is not on the disk yet.
 		if err := s.ForceMerge(ctx, nil); err != nil {
-			return fmt.Errorf("index: %w", err)
+			return nil //nolint:nilerr // another merge is under way
 		}
 		select {
-		case <-time.After(time.Millisecond):
+		case <-time.After(time.Millisecond): // it leaves out what is not on the disk yet
 		case <-ctx.Done():
-			return ctx.Err()
 		}
 	}
+	return nil
 }
 
 // segments returns how many of them a search asks.
@@ -192,10 +191,12 @@ func segments(s *scorch.Scorch) (n int, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("index: %w", err)
 	}
-	if snapshot, ok := r.(*scorch.IndexSnapshot); ok {
-		n = len(snapshot.Segments())
+	snapshot, ok := r.(*scorch.IndexSnapshot)
+	if !ok || snapshot == nil { // it is closed
+		return 0, nil
 	}
-	if err := r.Close(); err != nil {
+	n = len(snapshot.Segments())
+	if err := snapshot.Close(); err != nil {
 		return 0, fmt.Errorf("index: %w", err)
 	}
 	return n, nil

@@ -177,6 +177,19 @@ func TestAddAllReplacesAndReports(t *testing.T) {
 	}
 }
 
+// TestMergeGivesUp: an index that cannot be merged in time is one all the same.
+func TestMergeGivesUp(t *testing.T) {
+	defer index.SetMerging(0)()
+	var documents []corpus.Document
+	for i := range 2000 {
+		documents = append(documents, corpus.Document{ID: fmt.Sprint("d", i), Title: fmt.Sprint("Title", i), Text: "about files"})
+	}
+	x := newIndex(t, len(documents), documents...)
+	if got := search(t, x, "files", 3); len(got) != 3 {
+		t.Errorf("found %q, want three", got)
+	}
+}
+
 func TestLimit(t *testing.T) {
 	x := newIndex(t, 2, corpus.Document{ID: "a", Title: "a", Text: "first"})
 	if err := x.AddAll(t.Context(), make([]corpus.Document, 2), nil); !errors.Is(err, index.ErrFull) {
