@@ -193,6 +193,9 @@ func pairsText(s result.Service, p printer) {
 	}
 	if said {
 		p("")
+		p("What is done at collections, as judging baselines and telling the page of it, is not in these numbers: see above, and the")
+		p("Processor's row.")
+		p("")
 	}
 }
 
