@@ -27,7 +27,7 @@ func claimsOf(s result.Service, p printer) {
 	}
 	noise := again.Against(result.Bare, result.P99).High // of one bare service against another
 	for _, c := range l.Contenders {
-		if measures, _ := result.Measures(c.Name); !measures && c.Name != result.Disabled || changed(c.Name) {
+		if measures, _ := result.Measures(c.Name); !measures && c.Name != result.Disabled || unsampled(c.Name) {
 			continue
 		}
 		for _, reference := range result.References {
@@ -42,7 +42,7 @@ func claimsOf(s result.Service, p printer) {
 	for _, hot := range []bool{false, true} {
 		match := func(name string) bool {
 			measures, onHot := result.Measures(name)
-			return measures && onHot == hot && !changed(name)
+			return measures && onHot == hot && !unsampled(name)
 		}
 		for _, reference := range result.References {
 			throughput, n := l.Together(match, reference, result.Throughput)
@@ -71,8 +71,7 @@ func claimsOf(s result.Service, p printer) {
 	}
 }
 
-// changed tells whether the service runs otherwise than as it does by default.
-func changed(name string) bool { return name == result.Unsampled || name == result.UnsampledHot }
+func unsampled(name string) bool { return name == result.Unsampled || name == result.UnsampledHot }
 
 // noiseOf returns how high a p99 may be by noise. Against the mean of two bare services
 // it is half as much, by its logarithm, as that of one is against the other.
@@ -161,7 +160,10 @@ func howMeasured(s result.Service, p printer) {
 // pairsText says what one thing adds: the throughput of a service that has it against
 // that of one that differs in nothing else.
 func pairsText(s result.Service, p printer) {
-	said := false
+	var names, lines []string
+	for _, l := range s.Loads {
+		names = append(names, "`"+l.Name+"`")
+	}
 	for _, x := range []struct{ what, with, without string }{
 		{"recording by the SDK, not on the hot road", "full", "hot"},
 		{"sampling allocations for heap profiles", "full", result.Unsampled},
@@ -177,26 +179,22 @@ func pairsText(s result.Service, p printer) {
 				all = append(all, r.String())
 			}
 		}
-		if len(all) == 0 {
-			continue
+		if len(all) > 0 {
+			lines = append(lines, fmt.Sprintf("- %s, `%s` against `%s`: %s.", x.what, x.with, x.without, strings.Join(all, " and ")))
 		}
-		if !said {
-			var names []string
-			for _, l := range s.Loads {
-				names = append(names, "`"+l.Name+"`")
-			}
-			p("What one thing costs: the throughput with it against that without it in the same round, with %s:", strings.Join(names, " and with "))
-			p("")
-			said = true
-		}
-		p("- %s, `%s` against `%s`: %s.", x.what, x.with, x.without, strings.Join(all, " and "))
 	}
-	if said {
-		p("")
-		p("What is done at collections, as judging baselines and telling the page of it, is not in these numbers: see above, and the")
-		p("Processor's row.")
-		p("")
+	if len(lines) == 0 {
+		return
 	}
+	p("What one thing costs: the throughput with it against that without it in the same round, with %s:", strings.Join(names, " and with "))
+	p("")
+	for _, line := range lines {
+		p("%s", line)
+	}
+	p("")
+	p("What is done at collections, as judging baselines and telling the page of it, is not in these numbers: see above, and the")
+	p("Processor's row.")
+	p("")
 }
 
 func tablesOf(s result.Service, p printer) {

@@ -1,10 +1,6 @@
 package index
 
-import (
-	"time"
-
-	"github.com/blevesearch/bleve/v2/index/scorch"
-)
+import "time"
 
 func init() { merging = time.Minute }
 
@@ -18,9 +14,9 @@ func SetMerging(d time.Duration) (reset func()) {
 
 // Segments returns how many segments a search of x asks.
 func Segments(x *Index) (int, error) {
-	advanced, err := x.bleve.Advanced()
+	s, err := x.scorch()
 	if err != nil {
 		return 0, err
 	}
-	return segments(advanced.(*scorch.Scorch))
+	return segments(s)
 }

@@ -147,13 +147,9 @@ var merging = 5 * time.Second
 // cost of each search, in every process. Where it does not come about, for want of space
 // on the disk or because another merge is under way, searches ask all of them as before.
 func (x *Index) merge(ctx context.Context) error {
-	advanced, err := x.bleve.Advanced()
+	s, err := x.scorch()
 	if err != nil {
-		return fmt.Errorf("index: %w", err)
-	}
-	s, ok := advanced.(*scorch.Scorch)
-	if !ok {
-		return fmt.Errorf("index: bleve has a %T, not the index that New asks for", advanced)
+		return err
 	}
 	inTime, cancel := context.WithTimeout(ctx, merging)
 	defer cancel()
@@ -165,6 +161,19 @@ func (x *Index) merge(ctx context.Context) error {
 	case <-inTime.Done(): // without space a merge may end only with the index
 		return ctx.Err()
 	}
+}
+
+// scorch returns the index that is bleve's.
+func (x *Index) scorch() (*scorch.Scorch, error) {
+	advanced, err := x.bleve.Advanced()
+	if err != nil {
+		return nil, fmt.Errorf("index: %w", err)
+	}
+	s, ok := advanced.(*scorch.Scorch)
+	if !ok {
+		return nil, fmt.Errorf("index: bleve has a %T, not the index that New asks for", advanced)
+	}
+	return s, nil
 }
 
 // mergeAll returns when there is one segment or ctx is done. bleve may be closed then.
