@@ -45,6 +45,7 @@ type Monitoring struct {
 	SampleRate            int
 	MemoryTracking        bool
 	CPUProfiling          bool
+	HeapProfiling         bool
 	ThroughputOf          string // "http", "operations" or "": whichever is served
 	HotRoad               bool
 }
@@ -160,6 +161,7 @@ func Default() *Config {
 			AlertThresholdPercent: views.DefaultThresholdPercent,
 			SampleRate:            100,
 			MemoryTracking:        true,
+			HeapProfiling:         true,
 		},
 		Metrics:  Metrics{true, true, true, true, true},
 		Alerting: Alerting{Enabled: true, ConsoleOutput: true},

@@ -96,7 +96,7 @@ func TestKeys(t *testing.T) {
 	}
 	for _, name := range []string{
 		"monitoring.enabled", "monitoring.interval_seconds", "monitoring.metrics_retention_hours", "monitoring.alert_threshold_percent",
-		"monitoring.sample_rate", "monitoring.memory_tracking", "monitoring.cpu_profiling", "monitoring.throughput_of", "monitoring.hot_road",
+		"monitoring.sample_rate", "monitoring.memory_tracking", "monitoring.cpu_profiling", "monitoring.heap_profiling", "monitoring.throughput_of", "monitoring.hot_road",
 		"metrics.allocation_latency", "metrics.search_performance", "metrics.memory_usage", "metrics.throughput", "metrics.error_rate",
 		"alerting.enabled", "alerting.console_output", "alerting.log_file", "alerting.evidence", "alerting.state_file",
 		"baseline_targets.<operation>_ms", "baseline_targets.memory_mb", "baseline_targets.cpu_percent", "baseline_targets.throughput_qps",

@@ -16,7 +16,7 @@ import (
 // the queries of other addresses.
 func (c *Config) Describe(w io.Writer) error {
 	b := new(strings.Builder)
-	table := ""
+	table, defaults := "", Default()
 	for _, f := range fields() {
 		name, key, _ := strings.Cut(f.Name, ".")
 		value := f.show(c)
@@ -33,7 +33,10 @@ func (c *Config) Describe(w io.Writer) error {
 			value = array(urls)
 		}
 		if value == "" || value == `""` || value == "[]" {
-			continue
+			if !slices.Contains([]string{"number", "integer"}, f.Type) || f.show(defaults) == "" {
+				continue
+			}
+			value = "0" // which is not what leaving it out means
 		}
 		if name != table {
 			fmt.Fprintf(b, "\n[%s]\n", name)

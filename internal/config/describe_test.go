@@ -12,6 +12,8 @@ func TestDescribe(t *testing.T) {
 	const text = `
 [monitoring]
 interval_seconds = 2
+metrics_retention_hours = 0
+heap_profiling = false
 [export]
 exporters = ["otlp", "console"]
 endpoint = "https://collector:4318/v1/metrics"
@@ -84,7 +86,7 @@ max_firing = 5
 			t.Errorf("got %+v, want %+v", got[i], want[i])
 		}
 	}
-	if again.Monitoring.Interval != c.Monitoring.Interval {
-		t.Errorf("interval %v, want %v", again.Monitoring.Interval, c.Monitoring.Interval)
+	if again.Monitoring != c.Monitoring {
+		t.Errorf("got %+v, want %+v", again.Monitoring, c.Monitoring)
 	}
 }

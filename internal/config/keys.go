@@ -90,6 +90,8 @@ func coreFields() []field[Config] {
 			func(c *Config) *bool { return &c.Monitoring.MemoryTracking }),
 		boolean("monitoring.cpu_profiling", "Profile in windows; `output.profiling_file` is always the last whole one.",
 			func(c *Config) *bool { return &c.Monitoring.CPUProfiling }),
+		boolean("monitoring.heap_profiling", "`false`: the runtime takes no samples of allocations, as it does in every program that can write heap profiles, and there is no heap profile, in evidence or elsewhere.",
+			func(c *Config) *bool { return &c.Monitoring.HeapProfiling }),
 		word("monitoring.throughput_of", []string{"http", "operations"},
 			"What `throughput_qps` counts. Unless set: HTTP requests once one was served, else operations.",
 			func(c *Config) *string { return &c.Monitoring.ThroughputOf }),

@@ -46,7 +46,7 @@ func TestDefault(t *testing.T) {
 	want := &config.Config{
 		Monitoring: config.Monitoring{
 			Enabled: true, Interval: 60 * time.Second, Retention: 24 * time.Hour,
-			AlertThresholdPercent: 120, SampleRate: 100, MemoryTracking: true,
+			AlertThresholdPercent: 120, SampleRate: 100, MemoryTracking: true, HeapProfiling: true,
 		},
 		Metrics: config.Metrics{
 			AllocationLatency: true, MemoryUsage: true, SearchPerformance: true, Throughput: true, ErrorRate: true,

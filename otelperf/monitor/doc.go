@@ -54,6 +54,7 @@
 // Of programs that can write heap profiles, as all with this package or with
 // net/http/pprof can, the runtime samples allocations, one for every 512 KiB, whether or
 // not it is asked for a profile. docs/PERFORMANCE.md has what that takes of a service
-// that allocates much. GODEBUG=memprofilerate=0 in the environment ends it, and heap
-// profiles with it.
+// that allocates much. Where nobody asks for heap profiles, monitoring.heap_profiling =
+// false ends it when Start is called, by setting [runtime.MemProfileRate] to 0 for the
+// whole program. Shutdown does not set it back.
 package monitor

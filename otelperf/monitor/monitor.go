@@ -80,6 +80,9 @@ func Start(ctx context.Context, opts ...Option) (*Monitor, error) {
 	if !cfg.Monitoring.Enabled {
 		return disabled(s), nil
 	}
+	if !cfg.Monitoring.HeapProfiling {
+		endHeapProfiling()
+	}
 	m := &Monitor{}
 	if err := m.start(ctx, cfg, s); err != nil {
 		return nil, errors.Join(err, m.abandon())

@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
+	"runtime"
 	"strconv"
 	"time"
 
@@ -54,6 +55,13 @@ func (m *Monitor) History(name string, since time.Time) []Line {
 		return nil
 	}
 	return m.past.History(name, since)
+}
+
+// endHeapProfiling keeps the runtime from sampling allocations from here on.
+func endHeapProfiling() {
+	if runtime.MemProfileRate != 0 { // the runtime reads it without synchronisation: touched once
+		runtime.MemProfileRate = 0
+	}
 }
 
 // startEvidence starts the profiler and what gathers evidence, as configured.

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -60,6 +61,40 @@ directory = %q
 	series, err := os.ReadFile(filepath.Join(a.Evidence, "series.csv"))
 	if err != nil || !strings.Contains(string(series), "search_ms,otelperf.source=recorded,ms,") {
 		t.Errorf("series.csv lacks the judged values: %s, %v", series, err)
+	}
+}
+
+// TestWithoutHeapProfiles: neither this package nor another takes them, and a program
+// that does not say so keeps them.
+func TestWithoutHeapProfiles(t *testing.T) {
+	defer func(rate int) { runtime.MemProfileRate = rate }(runtime.MemProfileRate)
+	const own = 100_000
+	runtime.MemProfileRate = own
+	for text, want := range map[string]int{
+		"": own,
+		"enabled = false\nheap_profiling = false\n": own,
+		"heap_profiling = true\n":                   own,
+		"heap_profiling = false\n":                  0,
+	} {
+		runtime.MemProfileRate = own
+		dir := t.TempDir()
+		alerts := make(chan views.Alert, 1)
+		mon := start(t, monitor.WithInterval(time.Hour),
+			monitor.WithConfig("c", fmt.Appendf(nil, "[monitoring]\n%s[baseline_targets]\nsearch_ms = 100\n"+
+				"[alerting]\nconsole_output = false\nevidence = true\n[output]\ndirectory = %q\n", text, dir)),
+			monitor.WithNotify(func(_ context.Context, a views.Alert) error { alerts <- a; return nil }))
+		if got := runtime.MemProfileRate; got != want {
+			t.Errorf("%q: one sample in %d bytes, want %d", text, got, want)
+		}
+		if !strings.Contains(text, "enabled = false") {
+			record(t, mon, "search_ms", 150)
+			flush(t, mon)
+			shutdown(t, mon)
+			_, err := os.Stat(filepath.Join((<-alerts).Evidence, "heap.pprof"))
+			if got := err == nil; got != (want > 0) {
+				t.Errorf("%q: heap.pprof: %v", text, err)
+			}
+		}
 	}
 }
 
