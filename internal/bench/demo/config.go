@@ -17,10 +17,11 @@ baseline_targets.memory_mb = 100000
 baseline_targets.cpu_percent = 100
 `
 
-// Hot and Profiled are for [Config].
+// Hot, Profiled and Unsampled are for [Config].
 const (
-	Hot      = "monitoring.hot_road = true\n"
-	Profiled = "monitoring.cpu_profiling = true\nmonitoring.sample_rate = 100\n"
+	Hot       = "monitoring.hot_road = true\n"
+	Profiled  = "monitoring.cpu_profiling = true\nmonitoring.sample_rate = 100\n"
+	Unsampled = "monitoring.heap_profiling = false\n"
 )
 
 // TenBaselines are for [Config] and stand beside the four that are always there. Four

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"time"
 
 	"github.com/otelperf/otelperf-go/internal/bench/result"
 )
@@ -27,7 +28,7 @@ func claimsOf(s result.Service, p printer) {
 	}
 	noise := again.Against(result.Bare, result.P99).High // of one bare service against another
 	for _, c := range l.Contenders {
-		if measures, _ := result.Measures(c.Name); !measures && c.Name != result.Disabled || unsampled(c.Name) {
+		if measures, _ := result.Measures(c.Name); !measures && c.Name != result.Disabled {
 			continue
 		}
 		for _, reference := range result.References {
@@ -42,7 +43,7 @@ func claimsOf(s result.Service, p printer) {
 	for _, hot := range []bool{false, true} {
 		match := func(name string) bool {
 			measures, onHot := result.Measures(name)
-			return measures && onHot == hot && !unsampled(name)
+			return measures && onHot == hot && !sampled(name)
 		}
 		for _, reference := range result.References {
 			throughput, n := l.Together(match, reference, result.Throughput)
@@ -50,16 +51,17 @@ func claimsOf(s result.Service, p printer) {
 				continue // one kind has rows of its own
 			}
 			p99, _ := l.Together(match, reference, result.P99)
-			p("| all that measure on %s%s, %d kinds, against `%s`: their mean in each round, not a bound for each | throughput %v, p99 %v | |",
+			p("| all that measure on %s%s without sampling allocations, %d kinds, against `%s`: their mean in each round, not a bound for each | throughput %v, p99 %v | |",
 				roadOf(hot), with, n, reference, throughput, p99)
 		}
 	}
 	aside := func(what string, c result.Contender) {
 		p("| %s%s, `%s` against `%s` | throughput %v, p99 %v | |", what, with, c.Name, result.Bare, c.Against(result.Bare, result.Throughput), c.Against(result.Bare, result.P99))
 	}
-	for _, name := range []string{result.Unsampled, result.UnsampledHot} {
-		if c, ok := l.Find(name); ok {
-			aside("without samples of allocations, which `bare` has not either", c)
+	for _, name := range []string{result.Sampled, result.SampledHot} {
+		throughput, ok := l.Pair(name, result.Pprof, result.Throughput)
+		if p99, _ := l.Pair(name, result.Pprof, result.P99); ok {
+			p("| whole service%s, `%s` against `%s`, in which allocations are sampled too | throughput %v, p99 %v | %s |", with, name, result.Pprof, throughput, p99, ofService(throughput, p99, noise))
 		}
 	}
 	aside("noise", again)
@@ -71,7 +73,10 @@ func claimsOf(s result.Service, p printer) {
 	}
 }
 
-func unsampled(name string) bool { return name == result.Unsampled || name == result.UnsampledHot }
+// sampled tells of a service that measures whether the runtime samples its allocations.
+func sampled(name string) bool {
+	return name == result.Sampled || name == result.SampledHot || name == result.Evidence
+}
 
 // noiseOf returns how high a p99 may be by noise. Against the mean of two bare services
 // it is half as much, by its logarithm, as that of one is against the other.
@@ -116,7 +121,7 @@ func (r report) serviceText(p printer) {
 func howMeasured(s result.Service, p printer) {
 	p("`make bench-service` on %s: %s; %s. The demo of examples/httpdemo, driven by vegeta, %d clients that each", s.When.UTC().Format(moment), s.Machine, s.Placing, s.Clients)
 	p("send a request when they have the last one's answer. `bare` is a build with nothing of otelperf or OpenTelemetry,")
-	p("`disabled` the full build with monitoring.enabled = false, and `by-hand` the bare one with the least that records by the SDK")
+	p("`disabled` the build that measures with monitoring.enabled = false, and `by-hand` the bare one with the least that records by the SDK")
 	p("how long searches and requests take: four readings of the clock, two Records with attributes made beforehand, a reader and")
 	p("the OTLP exporter. The bare one runs twice, and what is told against it is against the geometric mean of both. In each")
 	p("of %d rounds all of them were started anew and took", s.Rounds)
@@ -124,26 +129,27 @@ func howMeasured(s result.Service, p printer) {
 	p("a turn begins with caches full of what is others', and what it takes to fill them again is a cost of taking turns, the")
 	p("higher the more a service has in them. CPU time is the service's own,")
 	p("by its process' clock, for each request. Ratios are to the other in the same round, with their interval in parentheses;")
-	p("of fewer than six rounds it holds all of them. One interval in twenty misses by chance. What measures collects, judges")
-	p("and exports once in each second of its own, sixty times as often as by default; the time for it mostly comes while the")
-	p("service is stopped, so that it falls into the part of a turn that does not count. By perf it is 0.1 %% of a service's")
-	p("time. The page's reader and the OTLP receiver share the generator's CPU.")
+	p("of fewer than six rounds it holds all of them. One interval in twenty misses by chance. The page's")
+	p("reader and the OTLP receiver share the generator's CPU.")
 	p("")
+	p("The runtime samples allocations, one for every 512 KiB, in each program that can write heap profiles, whether or not it")
+	p("does: `pprof` can and all with otelperf/monitor linked in, `bare` and `by-hand` can not. Nobody asks for them here, so all")
+	p("but `sampled`, `sampled-hot` and `evidence` have monitoring.heap_profiling = false, and `disabled`, which does not look at")
+	p("that key, GODEBUG=memprofilerate=0. `sampled` and `sampled-hot` are what is configured where the key is left out.")
+	p("")
+	collectionsText(s, p)
 	p("What a request costs more than one of `bare`, in CPU time:")
 	p("")
 	for _, l := range s.Loads {
-		p("- with `%s`, of %.1f µs: %s.", l.Name, bareCPU(l)/1e3, strings.Join(costs(l, result.ByHand, result.Disabled, result.Pprof, "full", "hot", result.Unsampled, result.UnsampledHot), ", "))
+		p("- with `%s`, of %.1f µs: %s.", l.Name, bareCPU(l)/1e3, strings.Join(costs(l, result.ByHand, result.Disabled, result.Pprof, result.Full, result.Hot, result.Sampled, result.SampledHot), ", "))
 	}
 	p("")
 	pairsText(s, p)
-	if _, ok := s.Loads[0].Find(result.Unsampled); ok {
+	if s.GOGC == "" {
 		p("By perf (`mix`, by hand, on an AMD EPYC; what of a request's time is spent in it): recording takes 0.8 %% of `full`, 0.5 of")
 		p("`by-hand` and 0.4 of `hot`, two or three times of what it takes in a loop, for the search has emptied the caches; of")
-		p("`disabled`, whose wrappers only call, 0.1. Sampling allocations takes 0.5 %%, and the records that it keeps some more. The")
-		p("runtime takes a sample for every 512 KiB in each program that can write heap profiles, whether or not it does: `pprof`,")
-		p("`disabled` and all that measure can, `bare` and `by-hand` can not. GODEBUG=memprofilerate=0 in the environment of")
-		p("`unsampled` and `unsampled-hot` turns it off. Marking the heap takes 0.2 %% more than in `bare`. `server-cold` below shows a")
-		p("part of what a light request costs.")
+		p("`disabled`, whose wrappers only call, 0.1. Sampling allocations takes 0.5 %%, and the records that it keeps some more.")
+		p("Marking the heap takes 0.2 %% more than in `bare`. `server-cold` below shows a part of what a light request costs.")
 		p("")
 	}
 	byHandText(s, p)
@@ -165,13 +171,13 @@ func pairsText(s result.Service, p printer) {
 		names = append(names, "`"+l.Name+"`")
 	}
 	for _, x := range []struct{ what, with, without string }{
-		{"recording by the SDK, not on the hot road", "full", "hot"},
-		{"sampling allocations for heap profiles", "full", result.Unsampled},
-		{"sampling allocations, on the hot road", "hot", result.UnsampledHot},
-		{"CPU profiles at 100 Hz", "profiling", "full"},
-		{"the page open", "page", "full"},
-		{"10 baselines more", "baselines", "full"},
-		{"readiness for evidence: labels and the flight recorder, for whose buffers garbage is collected less often", "evidence", "full"},
+		{"recording by the SDK, not on the hot road", result.Full, result.Hot},
+		{"sampling allocations for heap profiles", result.Sampled, result.Full},
+		{"sampling allocations, on the hot road", result.SampledHot, result.Hot},
+		{"CPU profiles at 100 Hz", "profiling", result.Full},
+		{"the page open", "page", result.Full},
+		{"10 baselines more", "baselines", result.Full},
+		{"readiness for evidence: labels and the flight recorder, for whose buffers garbage is collected less often", result.Evidence, result.Sampled},
 	} {
 		var all []string
 		for _, l := range s.Loads {
@@ -192,8 +198,22 @@ func pairsText(s result.Service, p printer) {
 		p("%s", line)
 	}
 	p("")
-	p("What is done at collections, as judging baselines and telling the page of it, is not in these numbers: see above, and the")
-	p("Processor's row.")
+	p("What is done at collections, as judging baselines and telling the page of it, is not in these numbers: see above.")
+	p("")
+}
+
+// collectionsText says what is done beside requests.
+func collectionsText(s result.Service, p printer) {
+	var all []string
+	var longest time.Duration
+	for _, c := range s.Collections {
+		all = append(all, fmt.Sprintf("`%s` %.1f ms", c.Name, float64(c.CPU)/1e6))
+		longest = max(longest, c.CPU)
+	}
+	p("Collections mostly fall due while a service is stopped, and run before its turn counts. One takes, with judging,")
+	p("exporting, history and what the page asks for then, by the CPU time of a service that had the same series and nothing")
+	p("to do but to collect five times a second: %s.", strings.Join(all, ", "))
+	p("At the default of one a minute the longest is %.4f %% of a CPU, at one a second %.2f %%.", 100*longest.Seconds()/60, 100*longest.Seconds())
 	p("")
 }
 
@@ -302,7 +322,7 @@ func byHandText(s result.Service, p printer) {
 		}
 		return out
 	}
-	alone, full, hot := of(result.ByHand, result.Bare), of("full", result.ByHand), of("hot", result.ByHand)
+	alone, full, hot := of(result.ByHand, result.Bare), of(result.Full, result.ByHand), of(result.Hot, result.ByHand)
 	if len(alone) == 0 || len(full) == 0 || len(hot) == 0 {
 		return
 	}

@@ -28,6 +28,16 @@ type Service struct {
 	Settle  time.Duration // of a turn, before it counts
 	Slice   time.Duration // of a turn, that counts
 	Loads   []Load
+
+	Collections []Collection
+}
+
+// A Collection is what one takes of a service, with all that hangs on it: judging,
+// exporting, history, and what an open page asks for then.
+type Collection struct {
+	Name string
+	N    int           // how many it is the mean of
+	CPU  time.Duration // of the service's process
 }
 
 // The services that others are compared with, the first of them once more, and the
@@ -40,11 +50,14 @@ const (
 	Pprof    = "pprof"
 )
 
-// Unsampled and UnsampledHot measure without the samples of allocations that the
-// runtime takes otherwise.
+// Full measures, on the SDK's own road. It is Hot on the hot road, and Sampled where the
+// runtime samples allocations for heap profiles, as Evidence needs it.
 const (
-	Unsampled    = "unsampled"
-	UnsampledHot = "unsampled-hot"
+	Full       = "full"
+	Hot        = "hot"
+	Sampled    = "sampled"
+	SampledHot = "sampled-hot"
+	Evidence   = "evidence"
 )
 
 // References are what a service is told against.
@@ -105,10 +118,11 @@ type Round struct {
 	Generator  float64 // CPUs that the generator took
 }
 
-// Whole tells whether each contender has its rounds, and turns had time to settle,
-// which a result lacks that another version of the comparison wrote.
+// Whole tells whether each contender has its rounds, turns had time to settle and
+// collections were measured, which a result lacks that another version of the
+// comparison wrote.
 func (s Service) Whole() bool {
-	if s.Settle <= 0 {
+	if s.Settle <= 0 || len(s.Collections) == 0 {
 		return false
 	}
 	for _, l := range s.Loads {
@@ -242,7 +256,7 @@ func Measures(name string) (measures, hot bool) {
 	case Bare, Disabled, ByHand, Again, Pprof:
 		return false, false
 	}
-	return true, name == "hot" || strings.HasSuffix(name, "-hot")
+	return true, name == Hot || strings.HasSuffix(name, "-hot")
 }
 
 // Median is of one number of all rounds.

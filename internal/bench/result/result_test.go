@@ -156,6 +156,10 @@ func TestWhole(t *testing.T) {
 		t.Error("turns that did not settle are whole")
 	}
 	s.Settle = time.Millisecond
+	if s.Whole() {
+		t.Error("what has no collection is whole")
+	}
+	s.Collections = []Collection{{Name: "full"}}
 	if !s.Whole() {
 		t.Error("one round is not whole")
 	}
@@ -168,7 +172,7 @@ func TestWhole(t *testing.T) {
 		references int
 		whole      bool
 	}{{"of both bare ones", 2, true}, {"of the first only", 1, false}} {
-		s := Service{Rounds: 1, Settle: time.Millisecond}
+		s := Service{Rounds: 1, Settle: time.Millisecond, Collections: []Collection{{Name: "full"}}}
 		s.Add("mix", []Named{{Name: Bare}, {Name: Again}, {Name: "full"}}, tc.references)
 		if s.Whole() != tc.whole {
 			t.Errorf("%s: whole is %v", tc.name, !tc.whole)

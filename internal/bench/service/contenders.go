@@ -31,27 +31,23 @@ type contender struct {
 var references = []contender{
 	{name: result.Bare, build: demo.Bare, about: "the same service, nothing of otelperf linked in"},
 	{name: result.Again, build: demo.Bare, about: "the bare one once more: what noise is"},
-	{name: result.Disabled, config: []string{"monitoring.enabled = false"}, about: "monitoring.enabled = false"},
+	{name: result.Disabled, config: []string{"monitoring.enabled = false"}, env: []string{"GODEBUG=memprofilerate=0"}, about: "monitoring.enabled = false, allocations not sampled either"},
 	{name: result.ByHand, build: demo.ByHand, about: "the bare one, whose durations two Records of the SDK take, exported over OTLP"},
 }
 
 var contenders = []contender{
 	{name: result.Pprof, build: demo.Pprof, about: "the bare one with net/http/pprof linked in"},
-	{name: "full", about: "measured, judged and exported over OTLP"},
-	{name: "hot", config: []string{demo.Hot}, about: "the same on the hot road"},
-	{name: result.Unsampled, env: unsampled, about: "full without the samples of allocations that bare does not take either"},
-	{name: result.UnsampledHot, config: []string{demo.Hot}, env: unsampled, about: "the same on the hot road"},
-	{name: "profiling", config: []string{demo.Profiled}, about: "with CPU profiles at 100 Hz"},
-	{name: "page", page: true, about: "with the page open"},
-	{name: "baselines", config: []string{demo.TenBaselines}, about: "with 10 baselines more, four of them for each route"},
-	{name: "evidence", config: []string{"alerting.evidence = true"}, about: "ready to gather evidence: labels and the flight recorder"},
-	{name: "everything", config: []string{demo.Profiled, demo.TenBaselines}, page: true, about: "with profiles, the page open and 10 baselines more"},
-	{name: "everything-hot", config: []string{demo.Profiled, demo.Hot, demo.TenBaselines}, page: true, about: "the same on the hot road"},
+	{name: result.Full, config: []string{demo.Unsampled}, about: "measured, judged and exported over OTLP, heap_profiling = false"},
+	{name: result.Hot, config: []string{demo.Unsampled, demo.Hot}, about: "the same on the hot road"},
+	{name: result.Sampled, about: "full with samples of allocations for heap profiles"},
+	{name: result.SampledHot, config: []string{demo.Hot}, about: "the same on the hot road"},
+	{name: "profiling", config: []string{demo.Unsampled, demo.Profiled}, about: "full with CPU profiles at 100 Hz"},
+	{name: "page", config: []string{demo.Unsampled}, page: true, about: "full with the page open"},
+	{name: "baselines", config: []string{demo.Unsampled, demo.TenBaselines}, about: "full with 10 baselines more, four of them for each route"},
+	{name: result.Evidence, config: []string{"alerting.evidence = true"}, about: "sampled, ready to gather evidence: labels and the flight recorder"},
+	{name: "everything", config: []string{demo.Unsampled, demo.Profiled, demo.TenBaselines}, page: true, about: "full with profiles, the page open and 10 baselines more"},
+	{name: "everything-hot", config: []string{demo.Unsampled, demo.Profiled, demo.Hot, demo.TenBaselines}, page: true, about: "the same on the hot road"},
 }
-
-// unsampled keeps the runtime from sampling allocations, as it does in every program
-// that can write heap profiles.
-var unsampled = []string{"GODEBUG=memprofilerate=0"}
 
 // chosen returns the references and the contenders whose names match.
 func chosen(pattern *regexp.Regexp) (out []contender) {

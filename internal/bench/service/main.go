@@ -20,10 +20,15 @@
 //
 // ours_ns is the service's own CPU time for each request, read from its process'
 // clock: throughput depends on the generator and on whatever else runs too, this
-// less so. Collections mostly fall due while a service is stopped, and so into the part
-// of a turn that does not count. Where peer is bare, peer_ns is that of the first bare service, and ratios
+// less so. Where peer is bare, peer_ns is that of the first bare service, and ratios
 // are to the mean of both. All ratios are to the other service in the same round: the
 // middle of those of all rounds, and the interval in which it lies with 95 % confidence.
+//
+// Collections mostly fall due while a service is stopped, and so run in the part of a
+// turn that does not count. What one takes is measured by itself, after the rounds, of
+// each service that measures, while nothing is asked of it:
+//
+//	collection service-<contender> cpu_ns=<n> n=<how many>
 package main
 
 import (
@@ -49,6 +54,7 @@ func main() {
 	flag.DurationVar(&c.slice, "slice", 30*time.Millisecond, "how long a turn is, as far as it counts")
 	flag.DurationVar(&c.settle, "settle", 15*time.Millisecond, "how long a turn goes on before it counts")
 	flag.DurationVar(&c.warm, "warm", 400*time.Millisecond, "how long before the first turn, without being measured")
+	flag.DurationVar(&c.idle, "idle", 6*time.Second, "how long collections are measured, of each service")
 	flag.IntVar(&c.clients, "clients", 4, "how many clients there are at once")
 	flag.StringVar(&c.corpus, "corpus", "", "the folder to index; empty: the documentation of Go")
 	flag.StringVar(&c.source, "demo", filepath.Join("..", "..", "examples", "httpdemo"), "the demo's folder")
@@ -66,6 +72,7 @@ func main() {
 type settings struct {
 	rounds                      int
 	length, slice, settle, warm time.Duration
+	idle                        time.Duration
 	clients                     int
 	corpus, source              string
 }
@@ -79,8 +86,8 @@ func run(ctx context.Context, c settings, only, out string) error {
 	if err != nil {
 		return fmt.Errorf("service: %w", err)
 	}
-	if c.slice <= 0 || c.length < c.slice || c.settle <= 0 || c.rounds < 1 || c.clients < 1 {
-		return errors.New("service: -slice, -settle, -rounds and -clients are more than nothing, and -time is no less than -slice")
+	if c.slice <= 0 || c.length < c.slice || c.settle <= 0 || c.idle < often || c.rounds < 1 || c.clients < 1 {
+		return errors.New("service: -slice, -settle, -rounds and -clients are more than nothing, -time is no less than -slice and -idle no less than " + often.String())
 	}
 	c.length = time.Duration(c.turns()) * c.slice
 	if err := demo.Place(); err != nil {
@@ -89,6 +96,9 @@ func run(ctx context.Context, c settings, only, out string) error {
 	r, err := measure(ctx, c, chosen(pattern))
 	if len(r.Loads) > 0 {
 		fmt.Printf("# %s; %d clients, %d rounds of %s in turns of %s after %s; %s\n", r.Machine, c.clients, r.Rounds, c.length, c.slice, c.settle, r.Placing)
+	}
+	for _, x := range r.Collections {
+		fmt.Printf("collection service-%s cpu_ns=%d n=%d\n", x.Name, x.CPU, x.N)
 	}
 	for _, l := range r.Loads {
 		for _, line := range l.Lines() {

@@ -41,6 +41,9 @@ func measure(ctx context.Context, c settings, all []contender) (r result.Service
 		r.Rounds++
 		fmt.Fprintf(os.Stderr, "service: round %d of %d\n", r.Rounds, c.rounds)
 	}
+	if r.Collections, err = b.collections(ctx, c, all); err != nil {
+		return r, fmt.Errorf("service: %w", err)
+	}
 	return r, nil
 }
 

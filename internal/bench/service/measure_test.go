@@ -1,0 +1,138 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/otelperf/otelperf-go/internal/bench/demo"
+)
+
+const asService = "OTELPERF_BENCH_SERVICE"
+
+// TestMain lets the test's program be the service that it drives.
+func TestMain(m *testing.M) {
+	if os.Getenv(asService) == "" {
+		os.Exit(m.Run())
+	}
+	if err := serve(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// serve answers as the demo does, and tells how often at /count, until it is interrupted.
+func serve() error {
+	end := make(chan os.Signal, 1)
+	signal.Notify(end, os.Interrupt, syscall.SIGTERM)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	var n atomic.Int64
+	s := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/count" {
+			fmt.Fprint(w, n.Load())
+			return
+		}
+		n.Add(1)
+		fmt.Fprint(w, `{"hits": [{"id": "one"}]}`)
+	})}
+	fmt.Fprintf(os.Stderr, "serving on http://%s\n", l.Addr())
+	go func() {
+		<-end
+		_ = s.Close()
+	}()
+	if err := s.Serve(l); err != http.ErrServerClosed {
+		return err
+	}
+	return nil
+}
+
+// TestSettle: what is asked at the beginning of a turn is not counted, neither are its
+// time and its CPU time, and after a turn the service stands still.
+func TestSettle(t *testing.T) {
+	t.Parallel()
+	p, err := demo.Start(t.Context(), os.Args[0], demo.Options{Dir: t.TempDir(), Env: []string{asService + "=1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := &running{Process: p}
+	defer func() {
+		if err := p.Stop(); err != nil {
+			t.Error(err)
+		}
+	}()
+	mix, _, _, err := demo.Loads(t.Context(), p.Base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, settle := range []time.Duration{0, 50 * time.Millisecond} {
+		before, cpu, began := served(t, p), cpuOf(t, p), time.Now()
+		s := sum{clients: mix.Clients(p.Base, 2)}
+		for range 3 {
+			if err := s.drive(t.Context(), x, settle, 20*time.Millisecond); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.clients.Close()
+		wall := time.Since(began)
+		still := cpuOf(t, p)
+		if again := cpuOf(t, p); again != still {
+			t.Errorf("the service went on after its turn: %v, then %v of CPU time", still, again)
+		}
+		if err := p.Resume(); err != nil {
+			t.Fatal(err)
+		}
+		all := served(t, p) - before
+		if s.seen.Requests == 0 || s.cpu <= 0 || s.own <= 0 {
+			t.Fatalf("nothing was counted: %+v", s)
+		}
+		if settle == 0 {
+			if s.seen.Requests != all {
+				t.Errorf("%d requests counted of %d", s.seen.Requests, all)
+			}
+			continue
+		}
+		if s.seen.Requests >= all || s.cpu >= still-cpu || s.spent >= wall-3*settle {
+			t.Errorf("counted as well: %d of %d requests, %v of %v CPU time, %v of %v", s.seen.Requests, all, s.cpu, still-cpu, s.spent, wall)
+		}
+	}
+}
+
+func cpuOf(t *testing.T, p *demo.Process) time.Duration {
+	t.Helper()
+	d, err := p.CPU()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// served is how many requests the service has answered.
+func served(t *testing.T, p *demo.Process) int {
+	t.Helper()
+	resp, err := http.Get(p.Base + "/count")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(string(body)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
