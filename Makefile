@@ -57,12 +57,12 @@ e2e-mimir: ## The same with Mimir, which takes long to build.
 	OTELPERF_E2E_MIMIR=1 $(GO) test -C internal/e2e -count=1 -timeout 20m -run Mimir .
 
 .PHONY: bench-service
-bench-service: ## Compare the demo, measured, with the demo that nothing measures, under load (40 minutes).
+bench-service: ## Compare the demo, measured, with the demo that nothing measures, under load (an hour).
 	$(GO) run -C internal/bench ./service -json $(CURDIR)/.cache/service.json
 
 .PHONY: bench-service-gc
 bench-service-gc: ## The same for some, collecting garbage as often as Go does by default (12 minutes).
-	GOGC=100 $(GO) run -C internal/bench ./service -rounds 20 -run '^(full|hot)$$' -json $(CURDIR)/.cache/service-gogc100.json
+	GOGC=100 $(GO) run -C internal/bench ./service -rounds 15 -run '^(full|hot)$$' -json $(CURDIR)/.cache/service-gogc100.json
 
 .PHONY: soak
 soak: ## Drive the demo for ten minutes and fail if memory, goroutines or descriptors grow.

@@ -50,8 +50,8 @@ import (
 func main() {
 	var c settings
 	flag.IntVar(&c.rounds, "rounds", 30, "how many rounds")
-	flag.DurationVar(&c.length, "time", time.Second, "how long each is driven in a round, with each load")
-	flag.DurationVar(&c.slice, "slice", 30*time.Millisecond, "how long a turn is, as far as it counts")
+	flag.DurationVar(&c.length, "time", 2*time.Second, "how long each is driven in a round, with each load")
+	flag.DurationVar(&c.slice, "slice", 60*time.Millisecond, "how long a turn is, as far as it counts")
 	flag.DurationVar(&c.settle, "settle", 15*time.Millisecond, "how long a turn goes on before it counts")
 	flag.DurationVar(&c.warm, "warm", 400*time.Millisecond, "how long before the first turn, without being measured")
 	flag.DurationVar(&c.idle, "idle", 6*time.Second, "how long collections are measured, of each service")
