@@ -32,11 +32,11 @@ func (c *Config) Describe(w io.Writer) error {
 			}
 			value = array(urls)
 		}
-		if value == "" || value == `""` || value == "[]" {
-			if !slices.Contains([]string{"number", "integer"}, f.Type) || f.show(defaults) == "" {
+		if isEmpty(value) {
+			if isEmpty(f.show(defaults)) {
 				continue
 			}
-			value = "0" // which is not what leaving it out means
+			value = f.empty() // leaving it out means something else
 		}
 		if name != table {
 			fmt.Fprintf(b, "\n[%s]\n", name)
@@ -53,7 +53,11 @@ func (c *Config) Describe(w io.Writer) error {
 	for i := range c.Tables {
 		fmt.Fprintf(b, "\n[[baseline]]\n")
 		for _, f := range tableFields() {
-			if value := f.show(&c.Tables[i]); value != "" {
+			value := f.show(&c.Tables[i])
+			if _, set := c.Tables[i].keys[f.Name]; set && value == "" && f.isNumber() {
+				value = f.empty() // a target of 0 is one
+			}
+			if value != "" {
 				fmt.Fprintf(b, "%s = %s\n", f.Name, value)
 			}
 		}
@@ -81,6 +85,20 @@ func (c *Config) Describe(w io.Writer) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// isEmpty tells whether a value in TOML is none.
+func isEmpty(value string) bool { return value == "" || value == `""` || value == "[]" }
+
+// isNumber tells whether the key's values are numbers.
+func (k Key) isNumber() bool { return k.Type == "number" || k.Type == "integer" }
+
+// empty is the key's value in TOML that has nothing.
+func (k Key) empty() string {
+	if k.isNumber() {
+		return "0"
+	}
+	return `""`
 }
 
 // array writes strings as TOML does.

@@ -14,6 +14,8 @@ func TestDescribe(t *testing.T) {
 interval_seconds = 2
 metrics_retention_hours = 0
 heap_profiling = false
+[output]
+profiling_file = ""
 [export]
 exporters = ["otlp", "console"]
 endpoint = "https://collector:4318/v1/metrics"
@@ -51,6 +53,11 @@ statistic = "value"
 relative = 30
 warm_up = 10
 max_firing = 5
+[[baseline]]
+name = "none"
+metric = "go.goroutine.count"
+statistic = "value"
+target = 0
 `
 	c, err := config.LoadSources(config.Source{Name: "text", Data: []byte(text)})
 	if err != nil {
@@ -86,7 +93,7 @@ max_firing = 5
 			t.Errorf("got %+v, want %+v", got[i], want[i])
 		}
 	}
-	if again.Monitoring != c.Monitoring {
-		t.Errorf("got %+v, want %+v", again.Monitoring, c.Monitoring)
+	if again.Monitoring != c.Monitoring || again.Output != c.Output {
+		t.Errorf("got %+v, %+v, want %+v, %+v", again.Monitoring, again.Output, c.Monitoring, c.Output)
 	}
 }

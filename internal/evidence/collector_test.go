@@ -8,7 +8,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -292,22 +291,6 @@ func TestWithoutHeap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := start(t, dir, evidence.WithoutHeap())
 		path := c.Reserve(firing("search_ms"))
-		synctest.Wait()
-		want := []string{"README", "build.txt", "goroutine.pprof", "goroutine.txt", "index.json"}
-		if got := names(t, path); !slices.Equal(got, want) {
-			t.Errorf("files %q, want %q", got, want)
-		}
-	})
-}
-
-// A program that has the runtime take no samples of allocations gets no empty profile
-// of them.
-func TestNothingSampled(t *testing.T) {
-	defer func(rate int) { runtime.MemProfileRate = rate }(runtime.MemProfileRate)
-	runtime.MemProfileRate = 0
-	dir := t.TempDir()
-	synctest.Test(t, func(t *testing.T) {
-		path := start(t, dir).Reserve(firing("search_ms"))
 		synctest.Wait()
 		want := []string{"README", "build.txt", "goroutine.pprof", "goroutine.txt", "index.json"}
 		if got := names(t, path); !slices.Equal(got, want) {

@@ -14,7 +14,7 @@
 //	trace.out        what every goroutine did in the seconds before, by the runtime's flight recorder
 //	goroutine.pprof  where every goroutine was, with the labels of its operation (see [WithOperations])
 //	goroutine.txt    the same as text, with how long each has waited
-//	heap.pprof       live and allocated memory by call site, unless runtime.MemProfileRate is 0
+//	heap.pprof       live and allocated memory by call site, as the runtime has sampled it
 //	build.txt        what was running: version, modules, commit
 //	…                one file for each [Source]
 //	cpu-before.pprof the last CPU profile that had ended by then, if there is one

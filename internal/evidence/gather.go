@@ -131,7 +131,7 @@ func (c *Collector) pieces(g *gathering) []piece {
 		})
 	}
 	all = append(all, c.goroutinePieces()...)
-	if c.heap && runtime.MemProfileRate > 0 {
+	if c.heap {
 		all = append(all, piece{
 			heapFile, "memory in use and allocated, by call site",
 			"go tool pprof -sample_index=inuse_space -top heap.pprof", profile("heap", 0),

@@ -92,7 +92,8 @@ func WithProfiler(p Profiler) Option { return func(c *config) { c.profiler = p }
 // Beyond a thousand goroutines there is one look, as without this option.
 func WithOperations() Option { return func(c *config) { c.looking = true } }
 
-// WithoutHeap leaves the heap profile out.
+// WithoutHeap leaves the heap profile out, as befits a program whose
+// runtime.MemProfileRate is 0: it would be empty.
 func WithoutHeap() Option { return func(c *config) { c.noHeap = true } }
 
 // WithoutTrace leaves the trace out, and the flight recorder with it.

@@ -51,10 +51,12 @@
 // One collection each interval for each group of exporters that want the same
 // temporality; without exporters one, that is judged and dropped.
 //
-// Of programs that can write heap profiles, as all with this package or with
+// In programs that can write heap profiles, as all with this package or with
 // net/http/pprof can, the runtime samples allocations, one for every 512 KiB, whether or
 // not it is asked for a profile. docs/PERFORMANCE.md has what that takes of a service
-// that allocates much. Where nobody asks for heap profiles, monitoring.heap_profiling =
-// false ends it when Start is called, by setting [runtime.MemProfileRate] to 0 for the
-// whole program. Shutdown does not set it back.
+// that allocates much. monitoring.heap_profiling = false ends it: Start sets
+// [runtime.MemProfileRate] to 0 for the whole program, also if monitoring.enabled is
+// false, and Shutdown does not set it back. Heap profiles, which nobody should ask for
+// then, hold what was sampled before. The runtime reads the rate without synchronisation:
+// call Start early, and before another goroutine writes a heap profile.
 package monitor

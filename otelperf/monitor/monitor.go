@@ -78,15 +78,14 @@ func Start(ctx context.Context, opts ...Option) (*Monitor, error) {
 		return nil, err
 	}
 	if !cfg.Monitoring.Enabled {
+		endSampling(cfg)
 		return disabled(s), nil
-	}
-	if !cfg.Monitoring.HeapProfiling {
-		endHeapProfiling()
 	}
 	m := &Monitor{}
 	if err := m.start(ctx, cfg, s); err != nil {
 		return nil, errors.Join(err, m.abandon())
 	}
+	endSampling(cfg)
 	announce(cfg, s)
 	return m, nil
 }

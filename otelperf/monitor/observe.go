@@ -7,6 +7,7 @@ import (
 	"io"
 	"runtime"
 	"strconv"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -57,11 +58,26 @@ func (m *Monitor) History(name string, since time.Time) []Line {
 	return m.past.History(name, since)
 }
 
-// endHeapProfiling keeps the runtime from sampling allocations from here on.
-func endHeapProfiling() {
-	if runtime.MemProfileRate != 0 { // the runtime reads it without synchronisation: touched once
-		runtime.MemProfileRate = 0
+// sampling guards runtime.MemProfileRate, where several Monitors start at once.
+var sampling sync.Mutex
+
+// endSampling keeps the runtime from sampling allocations from here on, where the
+// configuration says so.
+func endSampling(cfg *config.Config) {
+	if cfg.Monitoring.HeapProfiling {
+		return
 	}
+	sampling.Lock()
+	defer sampling.Unlock()
+	runtime.MemProfileRate = 0
+}
+
+// hasHeapProfiles tells whether evidence is to have a heap profile. One of a program that
+// does not sample allocations would only look like one.
+func hasHeapProfiles(cfg *config.Config) bool {
+	sampling.Lock()
+	defer sampling.Unlock()
+	return cfg.Monitoring.MemoryTracking && cfg.Monitoring.HeapProfiling && runtime.MemProfileRate > 0
 }
 
 // startEvidence starts the profiler and what gathers evidence, as configured.
@@ -103,7 +119,7 @@ func (m *Monitor) startEvidence(cfg *config.Config, s *settings) error {
 			Write: func(w io.Writer, _ []views.Alert) error { return cfg.Describe(w) },
 		}),
 	}
-	if !cfg.Monitoring.MemoryTracking {
+	if !hasHeapProfiles(cfg) {
 		options = append(options, evidence.WithoutHeap())
 	}
 	m.evidence, err = evidence.New(cfg.Paths().Evidence, options...)

@@ -3,8 +3,10 @@ package monitor_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -64,36 +66,44 @@ directory = %q
 	}
 }
 
-// TestWithoutHeapProfiles: neither this package nor another takes them, and a program
-// that does not say so keeps them.
-func TestWithoutHeapProfiles(t *testing.T) {
+// TestHeapProfiling: the runtime samples allocations as the program has it, unless the
+// configuration ends that. Evidence has a heap profile where there are samples.
+func TestHeapProfiling(t *testing.T) {
 	defer func(rate int) { runtime.MemProfileRate = rate }(runtime.MemProfileRate)
-	const own = 100_000
-	runtime.MemProfileRate = own
-	for text, want := range map[string]int{
-		"": own,
-		"enabled = false\nheap_profiling = false\n": own,
-		"heap_profiling = true\n":                   own,
-		"heap_profiling = false\n":                  0,
+	for _, tc := range []struct {
+		text      string
+		own, want int
+		alerts    bool
+	}{
+		{"", 100_000, 100_000, true},
+		{"", 0, 0, true},
+		{"heap_profiling = true\n", 100_000, 100_000, true},
+		{"heap_profiling = false\n", 100_000, 0, true},
+		{"enabled = false\n", 100_000, 100_000, false},
+		{"enabled = false\nheap_profiling = false\n", 100_000, 0, false},
 	} {
-		runtime.MemProfileRate = own
+		runtime.MemProfileRate = tc.own
 		dir := t.TempDir()
-		alerts := make(chan views.Alert, 1)
+		var told views.Alert
 		mon := start(t, monitor.WithInterval(time.Hour),
 			monitor.WithConfig("c", fmt.Appendf(nil, "[monitoring]\n%s[baseline_targets]\nsearch_ms = 100\n"+
-				"[alerting]\nconsole_output = false\nevidence = true\n[output]\ndirectory = %q\n", text, dir)),
-			monitor.WithNotify(func(_ context.Context, a views.Alert) error { alerts <- a; return nil }))
-		if got := runtime.MemProfileRate; got != want {
-			t.Errorf("%q: one sample in %d bytes, want %d", text, got, want)
+				"[alerting]\nconsole_output = false\nevidence = true\n[output]\ndirectory = %q\n", tc.text, dir)),
+			monitor.WithNotify(func(_ context.Context, a views.Alert) error { told = a; return nil }))
+		if got := runtime.MemProfileRate; got != tc.want {
+			t.Errorf("%q: one sample in %d bytes, want %d", tc.text, got, tc.want)
 		}
-		if !strings.Contains(text, "enabled = false") {
-			record(t, mon, "search_ms", 150)
-			flush(t, mon)
-			shutdown(t, mon)
-			_, err := os.Stat(filepath.Join((<-alerts).Evidence, "heap.pprof"))
-			if got := err == nil; got != (want > 0) {
-				t.Errorf("%q: heap.pprof: %v", text, err)
-			}
+		record(t, mon, "search_ms", 150)
+		flush(t, mon)
+		shutdown(t, mon)
+		if !tc.alerts {
+			continue
+		}
+		if _, err := os.Stat(filepath.Join(told.Evidence, "goroutine.pprof")); told.Evidence == "" || err != nil {
+			t.Fatalf("%q: evidence in %q: %v", tc.text, told.Evidence, err)
+		}
+		_, err := os.Stat(filepath.Join(told.Evidence, "heap.pprof"))
+		if has := !errors.Is(err, fs.ErrNotExist); has != (tc.want > 0) {
+			t.Errorf("%q: heap.pprof: %v", tc.text, err)
 		}
 	}
 }

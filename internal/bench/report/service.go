@@ -36,8 +36,8 @@ func claimsOf(s result.Service, p printer) {
 				continue
 			}
 			throughput, p99 := c.Against(reference, result.Throughput), c.Against(reference, result.P99)
-			p("| whole service%s, `%s` against `%s`: throughput at least 0.98, p99 within noise | throughput %v, p99 %v | %s |",
-				with, c.Name, reference, throughput, p99, ofService(throughput, p99, noiseOf(c, reference, noise)))
+			p("| whole service%s, `%s`%s against `%s`: throughput at least 0.98, p99 within noise | throughput %v, p99 %v | %s |",
+				with, c.Name, samplesOf(c.Name), reference, throughput, p99, ofService(throughput, p99, noiseOf(c, reference, noise)))
 		}
 	}
 	for _, hot := range []bool{false, true} {
@@ -58,12 +58,6 @@ func claimsOf(s result.Service, p printer) {
 	aside := func(what string, c result.Contender) {
 		p("| %s%s, `%s` against `%s` | throughput %v, p99 %v | |", what, with, c.Name, result.Bare, c.Against(result.Bare, result.Throughput), c.Against(result.Bare, result.P99))
 	}
-	for _, name := range []string{result.Sampled, result.SampledHot} {
-		throughput, ok := l.Pair(name, result.Pprof, result.Throughput)
-		if p99, _ := l.Pair(name, result.Pprof, result.P99); ok {
-			p("| whole service%s, `%s` against `%s`, in which allocations are sampled too | throughput %v, p99 %v | %s |", with, name, result.Pprof, throughput, p99, ofService(throughput, p99, noise))
-		}
-	}
 	aside("noise", again)
 	if c, ok := l.Find(result.Pprof); ok {
 		aside("linking net/http/pprof", c)
@@ -71,11 +65,25 @@ func claimsOf(s result.Service, p printer) {
 	if c, ok := l.Find(result.ByHand); ok {
 		aside("two Records of the SDK, by hand", c)
 	}
+	for _, name := range []string{result.Sampled, result.SampledHot, result.Evidence} {
+		throughput, ok := l.Pair(name, result.Pprof, result.Throughput)
+		if p99, _ := l.Pair(name, result.Pprof, result.P99); ok {
+			p("| in programs whose allocations are sampled anyway%s, `%s` against `%s` | throughput %v, p99 %v | |", with, name, result.Pprof, throughput, p99)
+		}
+	}
 }
 
-// sampled tells of a service that measures whether the runtime samples its allocations.
+// sampled reports whether the runtime samples the allocations of a service that measures.
 func sampled(name string) bool {
 	return name == result.Sampled || name == result.SampledHot || name == result.Evidence
+}
+
+// samplesOf says so in a claim.
+func samplesOf(name string) string {
+	if sampled(name) {
+		return ", allocations sampled,"
+	}
+	return ", not sampled,"
 }
 
 // noiseOf returns how high a p99 may be by noise. Against the mean of two bare services
@@ -133,9 +141,9 @@ func howMeasured(s result.Service, p printer) {
 	p("reader and the OTLP receiver share the generator's CPU.")
 	p("")
 	p("The runtime samples allocations, one for every 512 KiB, in each program that can write heap profiles, whether or not it")
-	p("does: `pprof` can and all with otelperf/monitor linked in, `bare` and `by-hand` can not. Nobody asks for them here, so all")
-	p("but `sampled`, `sampled-hot` and `evidence` have monitoring.heap_profiling = false, and `disabled`, which does not look at")
-	p("that key, GODEBUG=memprofilerate=0. `sampled` and `sampled-hot` are what is configured where the key is left out.")
+	p("does: `pprof` can and all with otelperf/monitor linked in, `bare` and `by-hand` can not. Nobody asks for them here, so")
+	p("monitoring.heap_profiling is false in `disabled` and in all that measure, but for `sampled`, which is the default,")
+	p("`sampled-hot` and `evidence`, which needs them.")
 	p("")
 	collectionsText(s, p)
 	p("What a request costs more than one of `bare`, in CPU time:")
@@ -198,22 +206,27 @@ func pairsText(s result.Service, p printer) {
 		p("%s", line)
 	}
 	p("")
-	p("What is done at collections, as judging baselines and telling the page of it, is not in these numbers: see above.")
+	p("What is done at collections, as judging baselines and telling the page of it, is mostly not in these numbers: see above.")
 	p("")
 }
 
 // collectionsText says what is done beside requests.
 func collectionsText(s result.Service, p printer) {
+	if len(s.Collections) == 0 {
+		return
+	}
 	var all []string
-	var longest time.Duration
+	var most time.Duration
 	for _, c := range s.Collections {
 		all = append(all, fmt.Sprintf("`%s` %.1f ms", c.Name, float64(c.CPU)/1e6))
-		longest = max(longest, c.CPU)
+		most = max(most, c.CPU)
 	}
-	p("Collections mostly fall due while a service is stopped, and run before its turn counts. One takes, with judging,")
-	p("exporting, history and what the page asks for then, by the CPU time of a service that had the same series and nothing")
-	p("to do but to collect five times a second: %s.", strings.Join(all, ", "))
-	p("At the default of one a minute the longest is %.4f %% of a CPU, at one a second %.2f %%.", 100*longest.Seconds()/60, 100*longest.Seconds())
+	every := s.Collections[0].Every
+	p("Collections mostly fall due while a service is stopped, and run before its turn counts. With all that hangs on one,")
+	p("judging, exporting, history and what an open page asks for, a service that had the same series and nothing else to do")
+	p("took, by the CPU time of %d collections, one in %v: %s.", s.Collections[0].N, every, strings.Join(all, ", "))
+	p("The most of these is %.2f %% of a CPU at that interval. By default it is a minute. A page that has been open for a", 100*most.Seconds()/every.Seconds())
+	p("while asks for more.")
 	p("")
 }
 

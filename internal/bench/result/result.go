@@ -32,12 +32,13 @@ type Service struct {
 	Collections []Collection
 }
 
-// A Collection is what one takes of a service, with all that hangs on it: judging,
+// A Collection is what one costs a service, with all that hangs on it: judging,
 // exporting, history, and what an open page asks for then.
 type Collection struct {
-	Name string
-	N    int           // how many it is the mean of
-	CPU  time.Duration // of the service's process
+	Name  string
+	N     int           // how many it is the mean of
+	Every time.Duration // from one to the next
+	CPU   time.Duration // of the service's process, in which nothing else went on
 }
 
 // The services that others are compared with, the first of them once more, and the
@@ -50,12 +51,12 @@ const (
 	Pprof    = "pprof"
 )
 
-// Full measures, on the SDK's own road. It is Hot on the hot road, and Sampled where the
-// runtime samples allocations for heap profiles, as Evidence needs it.
+// Services that measure. The runtime samples allocations for heap profiles in the last
+// three of them only.
 const (
-	Full       = "full"
+	Full       = "full" // on the SDK's own road
 	Hot        = "hot"
-	Sampled    = "sampled"
+	Sampled    = "sampled" // full, as it is by default
 	SampledHot = "sampled-hot"
 	Evidence   = "evidence"
 )
@@ -122,11 +123,14 @@ type Round struct {
 // collections were measured, which a result lacks that another version of the
 // comparison wrote.
 func (s Service) Whole() bool {
-	if s.Settle <= 0 || len(s.Collections) == 0 {
+	if s.Settle <= 0 {
 		return false
 	}
 	for _, l := range s.Loads {
 		for _, c := range l.Contenders {
+			if measures, _ := Measures(c.Name); measures && len(s.Collections) == 0 {
+				return false
+			}
 			if len(c.Rounds) != s.Rounds {
 				return false
 			}

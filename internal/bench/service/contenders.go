@@ -22,7 +22,6 @@ type contender struct {
 	about  string
 	build  demo.Build
 	config []string // TOML; of one that measures, more than how to
-	env    []string // besides
 	page   bool     // is open
 }
 
@@ -31,7 +30,7 @@ type contender struct {
 var references = []contender{
 	{name: result.Bare, build: demo.Bare, about: "the same service, nothing of otelperf linked in"},
 	{name: result.Again, build: demo.Bare, about: "the bare one once more: what noise is"},
-	{name: result.Disabled, config: []string{"monitoring.enabled = false"}, env: []string{"GODEBUG=memprofilerate=0"}, about: "monitoring.enabled = false, allocations not sampled either"},
+	{name: result.Disabled, config: []string{demo.Unsampled, "monitoring.enabled = false"}, about: "monitoring.enabled = false and heap_profiling = false"},
 	{name: result.ByHand, build: demo.ByHand, about: "the bare one, whose durations two Records of the SDK take, exported over OTLP"},
 }
 
@@ -39,14 +38,14 @@ var contenders = []contender{
 	{name: result.Pprof, build: demo.Pprof, about: "the bare one with net/http/pprof linked in"},
 	{name: result.Full, config: []string{demo.Unsampled}, about: "measured, judged and exported over OTLP, heap_profiling = false"},
 	{name: result.Hot, config: []string{demo.Unsampled, demo.Hot}, about: "the same on the hot road"},
-	{name: result.Sampled, about: "full with samples of allocations for heap profiles"},
-	{name: result.SampledHot, config: []string{demo.Hot}, about: "the same on the hot road"},
+	{name: result.Sampled, about: "the default: full with samples of allocations, heap_profiling = true"},
+	{name: result.SampledHot, config: []string{demo.Hot}, about: "hot with samples of allocations"},
 	{name: "profiling", config: []string{demo.Unsampled, demo.Profiled}, about: "full with CPU profiles at 100 Hz"},
 	{name: "page", config: []string{demo.Unsampled}, page: true, about: "full with the page open"},
 	{name: "baselines", config: []string{demo.Unsampled, demo.TenBaselines}, about: "full with 10 baselines more, four of them for each route"},
 	{name: result.Evidence, config: []string{"alerting.evidence = true"}, about: "sampled, ready to gather evidence: labels and the flight recorder"},
-	{name: "everything", config: []string{demo.Unsampled, demo.Profiled, demo.TenBaselines}, page: true, about: "full with profiles, the page open and 10 baselines more"},
-	{name: "everything-hot", config: []string{demo.Unsampled, demo.Profiled, demo.Hot, demo.TenBaselines}, page: true, about: "the same on the hot road"},
+	{name: "everything", config: []string{demo.Unsampled, demo.Profiled, demo.TenBaselines}, page: true, about: "full with CPU profiles, the page open and 10 baselines more"},
+	{name: "everything-hot", config: []string{demo.Unsampled, demo.Profiled, demo.Hot, demo.TenBaselines}, page: true, about: "hot with all of these"},
 }
 
 // chosen returns the references and the contenders whose names match.
@@ -75,7 +74,7 @@ type running struct {
 // start starts the contender, in a folder of its own. What measures collects that
 // often.
 func (b base) start(ctx context.Context, c contender, dir string, every time.Duration) (r *running, err error) {
-	o := demo.Options{Dir: dir, Corpus: b.corpus, Config: strings.Join(c.config, ""), Env: slices.Clone(c.env)}
+	o := demo.Options{Dir: dir, Corpus: b.corpus, Config: strings.Join(c.config, "")}
 	if err := os.Mkdir(o.Dir, 0o755); err != nil {
 		return nil, err
 	}

@@ -25,10 +25,10 @@
 // middle of those of all rounds, and the interval in which it lies with 95 % confidence.
 //
 // Collections mostly fall due while a service is stopped, and so run in the part of a
-// turn that does not count. What one takes is measured by itself, after the rounds, of
+// turn that does not count. What one costs is measured by itself, before the rounds, of
 // each service that measures, while nothing is asked of it:
 //
-//	collection service-<contender> cpu_ns=<n> n=<how many>
+//	collection service-<contender> cpu_ns=<n> every=<interval> n=<how many>
 package main
 
 import (
@@ -54,7 +54,6 @@ func main() {
 	flag.DurationVar(&c.slice, "slice", 60*time.Millisecond, "how long a turn is, as far as it counts")
 	flag.DurationVar(&c.settle, "settle", 15*time.Millisecond, "how long a turn goes on before it counts")
 	flag.DurationVar(&c.warm, "warm", 400*time.Millisecond, "how long before the first turn, without being measured")
-	flag.DurationVar(&c.idle, "idle", 6*time.Second, "how long collections are measured, of each service")
 	flag.IntVar(&c.clients, "clients", 4, "how many clients there are at once")
 	flag.StringVar(&c.corpus, "corpus", "", "the folder to index; empty: the documentation of Go")
 	flag.StringVar(&c.source, "demo", filepath.Join("..", "..", "examples", "httpdemo"), "the demo's folder")
@@ -72,7 +71,6 @@ func main() {
 type settings struct {
 	rounds                      int
 	length, slice, settle, warm time.Duration
-	idle                        time.Duration
 	clients                     int
 	corpus, source              string
 }
@@ -86,8 +84,8 @@ func run(ctx context.Context, c settings, only, out string) error {
 	if err != nil {
 		return fmt.Errorf("service: %w", err)
 	}
-	if c.slice <= 0 || c.length < c.slice || c.settle <= 0 || c.idle < often || c.rounds < 1 || c.clients < 1 {
-		return errors.New("service: -slice, -settle, -rounds and -clients are more than nothing, -time is no less than -slice and -idle no less than " + often.String())
+	if c.slice <= 0 || c.length < c.slice || c.settle <= 0 || c.warm <= 0 || c.rounds < 1 || c.clients < 1 {
+		return errors.New("service: -slice, -settle, -warm, -rounds and -clients are more than nothing, and -time is no less than -slice")
 	}
 	c.length = time.Duration(c.turns()) * c.slice
 	if err := demo.Place(); err != nil {
@@ -97,13 +95,13 @@ func run(ctx context.Context, c settings, only, out string) error {
 	if len(r.Loads) > 0 {
 		fmt.Printf("# %s; %d clients, %d rounds of %s in turns of %s after %s; %s\n", r.Machine, c.clients, r.Rounds, c.length, c.slice, c.settle, r.Placing)
 	}
-	for _, x := range r.Collections {
-		fmt.Printf("collection service-%s cpu_ns=%d n=%d\n", x.Name, x.CPU, x.N)
-	}
 	for _, l := range r.Loads {
 		for _, line := range l.Lines() {
 			fmt.Println(line)
 		}
+	}
+	for _, x := range r.Collections {
+		fmt.Printf("collection service-%s cpu_ns=%d every=%v n=%d\n", x.Name, x.CPU, x.Every, x.N)
 	}
 	if err != nil {
 		return err

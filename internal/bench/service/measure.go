@@ -30,6 +30,9 @@ func measure(ctx context.Context, c settings, all []contender) (r result.Service
 		}
 	}
 	r = result.NewService(demo.Placing(), c.clients, c.length, c.settle, c.slice)
+	if r.Collections, err = b.collections(ctx, c, all); err != nil {
+		return r, fmt.Errorf("service: %w", err)
+	}
 	for round := range c.rounds {
 		got, err := b.compare(ctx, c, all, round)
 		if err != nil {
@@ -40,9 +43,6 @@ func measure(ctx context.Context, c settings, all []contender) (r result.Service
 		}
 		r.Rounds++
 		fmt.Fprintf(os.Stderr, "service: round %d of %d\n", r.Rounds, c.rounds)
-	}
-	if r.Collections, err = b.collections(ctx, c, all); err != nil {
-		return r, fmt.Errorf("service: %w", err)
 	}
 	return r, nil
 }
