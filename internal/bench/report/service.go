@@ -166,7 +166,7 @@ func howMeasured(s result.Service, p printer) {
 	}
 	p("The demo's heap is small (4.7 MB after a collection, most of it text; 5.0 for `by-hand`, 5.7 for `full` and `hot`), so it")
 	p("lets four times that pile up before it collects, as GOGC=400 would. With Go's own setting, GOGC=100, a heap so small is")
-	p("collected up to twenty times a second, which takes 2.4 ms of CPU time each time, and 3.0 for `full` (by gctrace, by hand,")
+	p("collected some thirty-five times a second, which takes 1.4 ms of CPU time each time, and 1.6 for `full` (by gctrace, by hand,")
 	p("on an AMD EPYC): with one CPU the requests that meet a marking are the p99 then.")
 	p("")
 }
