@@ -64,6 +64,10 @@ bench-service: ## Compare the demo, measured, with the demo that nothing measure
 bench-service-gc: ## The same for some, collecting garbage as often as Go does by default (12 minutes).
 	GOGC=100 $(GO) run -C internal/bench ./service -rounds 15 -run '^(full|hot)$$' -json $(CURDIR)/.cache/service-gogc100.json
 
+.PHONY: bench-service-long
+bench-service-long: ## The mix alone, long enough to decide what bench-service leaves open (an hour and a quarter).
+	$(GO) run -C internal/bench ./service -rounds 66 -time 5s -load '^mix$$' -run '^(full|hot|everything-hot)$$' -json $(CURDIR)/.cache/service-long.json
+
 .PHONY: soak
 soak: ## Drive the demo for ten minutes and fail if memory, goroutines or descriptors grow.
 	$(GO) run -C internal/bench ./soak -json $(CURDIR)/.cache/soak.json

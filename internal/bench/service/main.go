@@ -58,11 +58,12 @@ func main() {
 	flag.StringVar(&c.corpus, "corpus", "", "the folder to index; empty: the documentation of Go")
 	flag.StringVar(&c.source, "demo", filepath.Join("..", "..", "examples", "httpdemo"), "the demo's folder")
 	only := flag.String("run", "", "only the contenders that match this regular expression, and those that all are compared with")
+	load := flag.String("load", "", "only the loads, mix and documents, that match this regular expression")
 	out := flag.String("json", "", "write the numbers of each round to this file too")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, c, *only, *out); err != nil {
+	if err := run(ctx, c, *only, *load, *out); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -73,16 +74,20 @@ type settings struct {
 	length, slice, settle, warm time.Duration
 	clients                     int
 	corpus, source              string
+	load                        *regexp.Regexp // what the names of those that are driven match
 }
 
 // turns is how many turns each service has in a round: an even number, for half
 // of them go in each direction.
 func (c settings) turns() int { return max(2, int(c.length/c.slice)&^1) }
 
-func run(ctx context.Context, c settings, only, out string) error {
+func run(ctx context.Context, c settings, only, load, out string) error {
 	pattern, err := regexp.Compile(only)
 	if err != nil {
-		return fmt.Errorf("service: %w", err)
+		return fmt.Errorf("service: -run: %w", err)
+	}
+	if c.load, err = regexp.Compile(load); err != nil {
+		return fmt.Errorf("service: -load: %w", err)
 	}
 	if c.slice <= 0 || c.length < c.slice || c.settle <= 0 || c.warm <= 0 || c.rounds < 1 || c.clients < 1 {
 		return errors.New("service: -slice, -settle, -warm, -rounds and -clients are more than nothing, and -time is no less than -slice")
@@ -103,8 +108,8 @@ func run(ctx context.Context, c settings, only, out string) error {
 	for _, x := range r.Collections {
 		fmt.Printf("collection service-%s cpu_ns=%d every=%v n=%d\n", x.Name, x.CPU, x.Every, x.N)
 	}
-	if err != nil {
+	if err != nil && (ctx.Err() == nil || r.Rounds == 0) {
 		return err
 	}
-	return result.Write(out, r)
+	return errors.Join(err, result.Write(out, r)) // interrupted, the rounds before count
 }

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/otelperf/otelperf-go/internal/bench/demo"
@@ -92,6 +93,10 @@ func (b base) compare(ctx context.Context, c settings, all []contender, round in
 			return nil, fmt.Errorf("%s: %w", r.name, err)
 		}
 		loads = []demo.Load{mix, documents}
+	}
+	loads = slices.DeleteFunc(loads, func(l demo.Load) bool { return !c.load.MatchString(l.Name) })
+	if len(loads) == 0 {
+		return nil, fmt.Errorf("no load matches %q", c.load)
 	}
 	for _, load := range loads {
 		rounds, err := turns(ctx, c, services, load, round)
