@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,12 +12,14 @@ import (
 
 // serviceClaims are the rows of what was aimed for with the whole service.
 func (r report) serviceClaims(p printer) {
-	for _, s := range r.services {
-		claimsOf(s, p)
+	for i := range r.services {
+		r.claimsOf(i, p)
 	}
 }
 
-func claimsOf(s result.Service, p printer) {
+// claimsOf are the rows of one run. A service that a longer run has too is told of there.
+func (r report) claimsOf(i int, p printer) {
+	s := r.services[i]
 	l := s.Loads[0] // the mix; with documents the generator may be the limit
 	again, ok := l.Find(result.Again)
 	if !ok {
@@ -26,9 +29,12 @@ func claimsOf(s result.Service, p printer) {
 	if s.GOGC != "" {
 		with = ", GOGC=" + s.GOGC
 	}
+	if r.isLonger(i) {
+		with += ", longer run"
+	}
 	noise := again.Against(result.Bare, result.P99).High // of one bare service against another
 	for _, c := range l.Contenders {
-		if measures, _ := result.Measures(c.Name); !measures && c.Name != result.Disabled {
+		if measures, _ := result.Measures(c.Name); !measures && c.Name != result.Disabled || r.toldLonger(i, c.Name) {
 			continue
 		}
 		for _, reference := range result.References {
@@ -62,7 +68,7 @@ func claimsOf(s result.Service, p printer) {
 	if c, ok := l.Find(result.Pprof); ok {
 		aside("linking net/http/pprof", c)
 	}
-	if c, ok := l.Find(result.ByHand); ok {
+	if c, ok := l.Find(result.ByHand); ok && !r.toldLonger(i, c.Name) {
 		aside("two Records of the SDK, by hand", c)
 	}
 	for _, name := range []string{result.Sampled, result.SampledHot, result.Evidence} {
@@ -71,6 +77,29 @@ func claimsOf(s result.Service, p printer) {
 			p("| in programs whose allocations are sampled anyway%s, `%s` against `%s` | throughput %v, p99 %v | |", with, name, result.Pprof, throughput, p99)
 		}
 	}
+}
+
+// isLonger reports whether the run is a longer one of what an earlier one has too.
+func (r report) isLonger(i int) bool {
+	return slices.ContainsFunc(r.services[:i], r.services[i].outlasts)
+}
+
+// toldLonger reports whether a longer run has the service too.
+func (r report) toldLonger(i int, name string) bool {
+	return slices.ContainsFunc(r.services, func(o service) bool {
+		_, ok := o.Loads[0].Find(name)
+		return ok && o.outlasts(r.services[i])
+	})
+}
+
+// A service is a run of the comparison.
+type service struct{ result.Service }
+
+// outlasts reports whether s is like o, and has driven each service for more time, with
+// the load that counts.
+func (s service) outlasts(o service) bool {
+	total := func(s service) time.Duration { return time.Duration(s.Rounds) * s.Length }
+	return s.GOGC == o.GOGC && s.Loads[0].Name == o.Loads[0].Name && total(s) > total(o)
 }
 
 // sampled reports whether the runtime samples the allocations of a service that measures.
@@ -116,14 +145,25 @@ func (r report) serviceText(p printer) {
 		p("")
 	}
 	for i, s := range r.services {
-		if i == 0 {
-			howMeasured(s, p)
-		} else if s.GOGC != "" {
+		switch {
+		case i == 0:
+			howMeasured(s.Service, p)
+		case r.isLonger(i):
+			longerText(s.Service, p)
+		case s.GOGC != "":
 			p("The same with GOGC=%s in the environment:", s.GOGC)
 			p("")
 		}
-		tablesOf(s, p)
+		tablesOf(s.Service, p)
 	}
+}
+
+// longerText introduces a longer run of some services.
+func longerText(s result.Service, p printer) {
+	p("A longer run decides what one of all services leaves open, and what was aimed for is told by it where it has the")
+	p("service: `make bench-service-long` on %s, %d rounds of %v.", s.When.UTC().Format(moment), s.Rounds, s.Length)
+	costsText(s, p)
+	byHandText(s, p)
 }
 
 func howMeasured(s result.Service, p printer) {
@@ -146,12 +186,7 @@ func howMeasured(s result.Service, p printer) {
 	p("is the default, `sampled-hot` and `evidence`, which needs the samples.")
 	p("")
 	collectionsText(s, p)
-	p("What a request costs more than one of `bare`, in CPU time:")
-	p("")
-	for _, l := range s.Loads {
-		p("- with `%s`, of %.1f µs: %s.", l.Name, bareCPU(l)/1e3, strings.Join(costs(l, result.ByHand, result.Disabled, result.Pprof, result.Full, result.Hot, result.Sampled, result.SampledHot), ", "))
-	}
-	p("")
+	costsText(s, p)
 	pairsText(s, p)
 	if s.GOGC == "" {
 		p("By perf (`mix`, by hand, on an AMD EPYC; what of a request's time is spent in it): recording takes 0.8 %% of `full`, 0.5 of")
@@ -309,7 +344,7 @@ func (r *report) readResults(services, soaks []string) error {
 			return fmt.Errorf("report: %w", err)
 		}
 		if ok {
-			r.services = append(r.services, s)
+			r.services = append(r.services, service{s})
 		}
 	}
 	for _, path := range soaks {
@@ -348,6 +383,16 @@ func byHandText(s result.Service, p printer) {
 
 // moment is how the time of a run is told.
 const moment = "2 January 2006, 15:04 UTC"
+
+// costsText says what measuring adds to a request.
+func costsText(s result.Service, p printer) {
+	p("What a request costs more than one of `bare`, in CPU time:")
+	p("")
+	for _, l := range s.Loads {
+		p("- with `%s`, of %.1f µs: %s.", l.Name, bareCPU(l)/1e3, strings.Join(costs(l, result.ByHand, result.Disabled, result.Pprof, result.Full, result.Hot, result.Sampled, result.SampledHot), ", "))
+	}
+	p("")
+}
 
 // bareCPU is the CPU time of one request of the bare service, in nanoseconds.
 func bareCPU(l result.Load) float64 {

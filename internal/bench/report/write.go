@@ -21,7 +21,7 @@ type report struct {
 	rounds int
 	length string
 
-	services []result.Service
+	services []service
 	soaks    []result.Soak
 }
 

@@ -23,6 +23,7 @@ type Service struct {
 	Placing string // who runs on which CPU
 	GOGC    string // in their environment; empty: as the demo sets it
 	Clients int
+	Rate    int           // requests a second of the paced load
 	Rounds  int           // each with new processes
 	Length  time.Duration // that each was driven, with each load
 	Settle  time.Duration // of a turn, before it counts

@@ -18,6 +18,10 @@
 //	compare service-<contender>-<load> ours_ns=<n> peer=disabled …
 //	compare service-<contender>-<load> ours_ns=<n> peer=by-hand …
 //
+// A load is sent as fast as clients get answers, which is what throughput is of, or, if it
+// is paced, at a rate that leaves the service time: most services have some, and latencies
+// are not those of a queue then.
+//
 // ours_ns is the service's own CPU time for each request, read from its process'
 // clock: throughput depends on the generator and on whatever else runs too, this
 // less so. Where peer is bare, peer_ns is that of the first bare service, and ratios
@@ -58,7 +62,8 @@ func main() {
 	flag.StringVar(&c.corpus, "corpus", "", "the folder to index; empty: the documentation of Go")
 	flag.StringVar(&c.source, "demo", filepath.Join("..", "..", "examples", "httpdemo"), "the demo's folder")
 	only := flag.String("run", "", "only the contenders that match this regular expression, and those that all are compared with")
-	load := flag.String("load", "", "only the loads, mix and documents, that match this regular expression")
+	load := flag.String("load", "^(mix|documents)$", "the loads, mix, documents and paced, that match this regular expression")
+	flag.IntVar(&c.rate, "rate", 800, "how many requests a second the paced load is: the mix, at a rate that leaves the service time")
 	out := flag.String("json", "", "write the numbers of each round to this file too")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -72,7 +77,7 @@ func main() {
 type settings struct {
 	rounds                      int
 	length, slice, settle, warm time.Duration
-	clients                     int
+	clients, rate               int
 	corpus, source              string
 	load                        *regexp.Regexp // what the names of those that are driven match
 }
@@ -89,8 +94,8 @@ func run(ctx context.Context, c settings, only, load, out string) error {
 	if c.load, err = regexp.Compile(load); err != nil {
 		return fmt.Errorf("service: -load: %w", err)
 	}
-	if c.slice <= 0 || c.length < c.slice || c.settle <= 0 || c.warm <= 0 || c.rounds < 1 || c.clients < 1 {
-		return errors.New("service: -slice, -settle, -warm, -rounds and -clients are more than nothing, and -time is no less than -slice")
+	if c.slice <= 0 || c.length < c.slice || c.settle <= 0 || c.warm <= 0 || c.rounds < 1 || c.clients < 1 || c.rate < 1 {
+		return errors.New("service: -slice, -settle, -warm, -rounds, -clients and -rate are more than nothing, and -time is no less than -slice")
 	}
 	c.length = time.Duration(c.turns()) * c.slice
 	if err := demo.Place(); err != nil {
