@@ -10,7 +10,7 @@ MODULES  := $(shell git ls-files '*go.mod' | xargs -n1 dirname | grep -v '^inter
 
 .PHONY: help
 help: ## Show the targets.
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-13s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
 
 .PHONY: demo
 demo: ## Run the search service under load for 15 seconds and show what was measured.
@@ -65,8 +65,8 @@ bench-service-gc: ## The same for some, collecting garbage as often as Go does b
 	GOGC=100 $(GO) run -C internal/bench ./service -rounds 15 -run '^(full|hot)$$' -json $(CURDIR)/.cache/service-gogc100.json
 
 .PHONY: bench-service-long
-bench-service-long: ## The mix, as fast as it gets and paced, for long enough to decide what bench-service leaves open (80 minutes).
-	$(GO) run -C internal/bench ./service -rounds 38 -time 5s -load '^(mix|paced)$$' -run '^(full|hot|everything-hot)$$' -json $(CURDIR)/.cache/service-long.json
+bench-service-long: ## The mix alone with a few of them, for longer (70 minutes).
+	$(GO) run -C internal/bench ./service -rounds 60 -time 5s -load '^mix$$' -run '^(full|hot|everything-hot)$$' -json $(CURDIR)/.cache/service-long.json
 
 .PHONY: soak
 soak: ## Drive the demo for ten minutes and fail if memory, goroutines or descriptors grow.
@@ -92,7 +92,7 @@ soak-sdk: ## The same on the SDK's own road.
 	$(MAKE) soak-sdk
 
 .PHONY: bench-report
-bench-report: .cache/service.json .cache/service-long.json .cache/service-gogc100.json .cache/soak.json .cache/soak-sdk.json ## Write docs/PERFORMANCE.md from a run, after bench-service and soak if need be.
+bench-report: .cache/service.json .cache/service-long.json .cache/service-gogc100.json .cache/soak.json .cache/soak-sdk.json ## Write docs/PERFORMANCE.md from a run, after the bench-service and soak targets that were not run (four hours).
 	$(GO) run -C internal/bench ./report
 
 .PHONY: pictures

@@ -20,21 +20,6 @@ type Load struct {
 	targets []vegeta.Target
 	codes   map[string]uint16 // by path and query: 200 where there is none
 	alone   bool              // each request has a connection of its own
-	rate    int               // a second; 0: as fast as the clients get answers
-}
-
-// Paced is the name of a load that is sent at a rate of its own.
-const Paced = "paced"
-
-// pacedClients are as many as wait for answers to a paced load.
-const pacedClients = 16
-
-// Paced returns the load sent so often a second, whether or not what was sent before is
-// answered: as the requests of a service come in that has time left. Only where sixteen
-// wait for answers the next comes later.
-func (l Load) Paced(rate int) Load {
-	l.Name, l.rate = Paced, rate
-	return l
 }
 
 // questions are searched for.
@@ -160,29 +145,24 @@ type Clients struct {
 	load    Load
 	base    string
 	n       uint64
-	rate    vegeta.Rate
 	client  *http.Client
 	targets vegeta.Targeter
 }
 
-// Clients returns so many of them for the service at base, and sixteen of a paced load.
-// Nothing is sent yet.
+// Clients returns so many of them for the service at base. Nothing is sent yet.
 func (l Load) Clients(base string, n int) *Clients {
-	if l.rate > 0 {
-		n = pacedClients
-	}
 	targets := slices.Clone(l.targets)
 	for i := range targets {
 		targets[i].URL = base + targets[i].URL
 	}
 	return &Clients{
-		load: l, base: base, n: uint64(n), rate: vegeta.Rate{Freq: l.rate, Per: time.Second}, targets: vegeta.NewStaticTargeter(targets...),
+		load: l, base: base, n: uint64(n), targets: vegeta.NewStaticTargeter(targets...),
 		client: &http.Client{Timeout: vegeta.DefaultTimeout, Transport: &http.Transport{MaxIdleConnsPerHost: n, DisableKeepAlives: l.alone}},
 	}
 }
 
-// Drive sends the load for as long as length says: at its rate, or, without one, each
-// client its next request when it has the answer to the last. It ends early, with an error, at an answer
+// Drive sends the load, each client its next request when it has the answer to
+// the last, for as long as length says. It ends early, with an error, at an answer
 // other than the expected and when ctx is done.
 func (c *Clients) Drive(ctx context.Context, length time.Duration) (Result, error) {
 	// An attacker attacks once.
@@ -193,7 +173,7 @@ func (c *Clients) Drive(ctx context.Context, length time.Duration) (Result, erro
 	var last time.Time
 	first := time.Now()
 	// A rate of zero is no rate: as fast as the clients get answers.
-	for r := range attack.Attack(c.targets, c.rate, length, c.load.Name) {
+	for r := range attack.Attack(c.targets, vegeta.Rate{}, length, c.load.Name) {
 		want := uint16(http.StatusOK)
 		if code, ok := c.load.codes[r.URL[len(c.base):]]; ok {
 			want = code

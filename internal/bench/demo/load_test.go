@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -57,32 +56,6 @@ func TestDriveGoesOn(t *testing.T) {
 		if want := l.targets[i%3].URL; path != want {
 			t.Fatalf("request %d of %d was for %s, not %s", i, len(paths), path, want)
 		}
-	}
-}
-
-// TestPaced: a paced load is sent while others wait for their answers, and no more of it
-// than its rate has.
-func TestPaced(t *testing.T) {
-	t.Parallel()
-	const together = 3
-	var waiting sync.WaitGroup
-	waiting.Add(together)
-	var n atomic.Int64
-	l, base := loadOn(t, func(http.ResponseWriter, *http.Request) {
-		if n.Add(1) <= together {
-			waiting.Done()
-		}
-		waiting.Wait()
-	})
-	const rate, length = 200, 100 * time.Millisecond
-	c := l.Paced(rate).Clients(base, 1)
-	defer c.Close()
-	seen, err := c.Drive(t.Context(), length)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if most := int(rate*length/time.Second) + 1; seen.Requests < together || seen.Requests > most {
-		t.Errorf("%d requests, want %d to %d", seen.Requests, together, most)
 	}
 }
 

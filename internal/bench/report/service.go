@@ -20,7 +20,7 @@ func (r report) serviceClaims(p printer) {
 // claimsOf are the rows of one run. A service that a longer run has too is told of there.
 func (r report) claimsOf(i int, p printer) {
 	s := r.services[i]
-	l := s.Loads[0] // the mix; with documents the generator may be the limit
+	l, _ := s.Load(result.Mix) // with documents the generator may be the limit
 	again, ok := l.Find(result.Again)
 	if !ok {
 		return
@@ -41,9 +41,9 @@ func (r report) claimsOf(i int, p printer) {
 			if len(c.Beside[reference]) == 0 {
 				continue
 			}
-			throughput, p99 := c.Against(reference, result.Throughput), c.Against(reference, result.P99)
-			p("| whole service%s, `%s`%s against `%s`: throughput at least 0.98, p99 within noise | throughput %v, p99 %v | %s |",
-				with, c.Name, samplesOf(c.Name), reference, throughput, p99, ofService(throughput, p99, noiseOf(c, reference, noise)))
+			throughput, p99, highest := c.Against(reference, result.Throughput), c.Against(reference, result.P99), noiseOf(c, reference, noise)
+			p("| whole service%s, `%s`%s against `%s`: throughput at least 0.98, p99 within noise | throughput %v, p99 %v, noise to %.3f | %s |",
+				with, c.Name, samplesOf(c.Name), reference, throughput, p99, highest, ofService(throughput, p99, highest))
 		}
 	}
 	for _, hot := range []bool{false, true} {
@@ -57,7 +57,7 @@ func (r report) claimsOf(i int, p printer) {
 				continue // one kind has rows of its own
 			}
 			p99, _ := l.Together(match, reference, result.P99)
-			p("| all that measure on %s%s without sampling allocations, %d kinds, against `%s`: their mean in each round, not a bound for each | throughput %v, p99 %v | |",
+			p("| all that measure on %s without sampling allocations%s, %d kinds, against `%s`: their mean in each round, not a bound for each | throughput %v, p99 %v | |",
 				roadOf(hot), with, n, reference, throughput, p99)
 		}
 	}
@@ -79,15 +79,16 @@ func (r report) claimsOf(i int, p printer) {
 	}
 }
 
-// isLonger reports whether the run is a longer one of what an earlier one has too.
+// isLonger reports whether there is a shorter one like the run.
 func (r report) isLonger(i int) bool {
-	return slices.ContainsFunc(r.services[:i], r.services[i].outlasts)
+	return slices.ContainsFunc(r.services, r.services[i].outlasts)
 }
 
-// toldLonger reports whether a longer run has the service too.
+// toldLonger reports whether a longer run like it has the service too.
 func (r report) toldLonger(i int, name string) bool {
 	return slices.ContainsFunc(r.services, func(o service) bool {
-		_, ok := o.Loads[0].Find(name)
+		l, _ := o.Load(result.Mix)
+		_, ok := l.Find(name)
 		return ok && o.outlasts(r.services[i])
 	})
 }
@@ -95,11 +96,15 @@ func (r report) toldLonger(i int, name string) bool {
 // A service is a run of the comparison.
 type service struct{ result.Service }
 
-// outlasts reports whether s is like o, and has driven each service for more time, with
-// the load that counts.
+// outlasts reports whether s is a run like o, by the same clients on the same machine,
+// that has driven each service for more time.
 func (s service) outlasts(o service) bool {
 	total := func(s service) time.Duration { return time.Duration(s.Rounds) * s.Length }
-	return s.GOGC == o.GOGC && s.Loads[0].Name == o.Loads[0].Name && total(s) > total(o)
+	return s.isLike(o) && total(s) > total(o)
+}
+
+func (s service) isLike(o service) bool {
+	return s.GOGC == o.GOGC && s.Machine == o.Machine && s.Placing == o.Placing && s.Clients == o.Clients
 }
 
 // sampled reports whether the runtime samples the allocations of a service that measures.
@@ -124,13 +129,28 @@ func noiseOf(c result.Contender, reference string, noise float64) float64 {
 	return max(1, noise)
 }
 
-// ofService is the verdict on both: reached or missed where the interval leaves no
-// doubt. A p99 is within noise if it is no higher than highest.
+// ofService is the verdict on both.
 func ofService(throughput, p99 result.Ratio, highest float64) string {
+	ofThroughput, ofLatency := undecided, ofP99(p99, highest)
 	switch {
-	case throughput.High < 0.98 || p99.Low > highest:
+	case throughput.High < 0.98:
+		ofThroughput = verdict(false)
+	case throughput.Low >= 0.98:
+		ofThroughput = verdict(true)
+	}
+	if ofThroughput == ofLatency {
+		return ofThroughput
+	}
+	return fmt.Sprintf("throughput %s, p99 %s", ofThroughput, ofLatency)
+}
+
+// ofP99 is the verdict on a p99, which is within noise if it is no higher than highest:
+// missed where the interval leaves no doubt.
+func ofP99(p99 result.Ratio, highest float64) string {
+	switch {
+	case p99.Low > highest:
 		return verdict(false)
-	case throughput.Low >= 0.98 && p99.Middle <= highest:
+	case p99.Middle <= highest:
 		return verdict(true)
 	}
 	return undecided
@@ -148,8 +168,8 @@ func (r report) serviceText(p printer) {
 		switch {
 		case i == 0:
 			howMeasured(s.Service, p)
-		case r.isLonger(i):
-			longerText(s.Service, p)
+		case s.isLike(r.services[0]):
+			anotherText(s.Service, p)
 		case s.GOGC != "":
 			p("The same with GOGC=%s in the environment:", s.GOGC)
 			p("")
@@ -158,10 +178,11 @@ func (r report) serviceText(p printer) {
 	}
 }
 
-// longerText introduces a longer run of some services.
-func longerText(s result.Service, p printer) {
-	p("A longer run decides what one of all services leaves open, and what was aimed for is told by it where it has the")
-	p("service: `make bench-service-long` on %s, %d rounds of %v.", s.When.UTC().Format(moment), s.Rounds, s.Length)
+// anotherText introduces another run like the first.
+func anotherText(s result.Service, p printer) {
+	p("Another run has less to compare and more time for it; what it compares was chosen after the first one. What was aimed")
+	p("for is told by the longer of two runs that have a service. `make bench-service-long` on %s: %d rounds of %v, as above.", s.When.UTC().Format(moment), s.Rounds, s.Length)
+	p("")
 	costsText(s, p)
 	byHandText(s, p)
 }
@@ -177,8 +198,10 @@ func howMeasured(s result.Service, p printer) {
 	p("a turn begins with caches full of what is others', and what it takes to fill them again is a cost of taking turns, the")
 	p("higher the more a service has in them. CPU time is the service's own,")
 	p("by its process' clock, for each request. Ratios are to the other in the same round, with their interval in parentheses;")
-	p("of fewer than six rounds it holds all of them. One interval in twenty misses by chance. The page's reader and the OTLP")
-	p("receiver share the generator's CPU.")
+	p("of fewer than six rounds it holds all of them. One interval in twenty misses by chance. A p99 is told to be within noise")
+	p("if it is no higher than chance can make that of one `bare` against the other, which is the upper end of their interval,")
+	p("or half as much against both, and to be outside if its own interval is. The page's reader and the OTLP receiver share")
+	p("the generator's CPU.")
 	p("")
 	p("The runtime samples allocations, one for every 512 KiB, in each program that can write heap profiles, whether or not it")
 	p("does: `pprof` can and all with otelperf/monitor linked in, `bare` and `by-hand` can not. Nobody asks for them here, so")
@@ -338,7 +361,7 @@ func (r *report) readResults(services, soaks []string) error {
 		var s result.Service
 		ok, err := result.Read(path, &s)
 		if err == nil && ok && !s.Whole() {
-			err = fmt.Errorf("%s was written by another version: make bench-service writes it anew", path)
+			err = fmt.Errorf("%s was written by another version: remove it, and make bench-report writes it anew", path)
 		}
 		if err != nil {
 			return fmt.Errorf("report: %w", err)

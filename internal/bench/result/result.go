@@ -23,7 +23,6 @@ type Service struct {
 	Placing string // who runs on which CPU
 	GOGC    string // in their environment; empty: as the demo sets it
 	Clients int
-	Rate    int           // requests a second of the paced load
 	Rounds  int           // each with new processes
 	Length  time.Duration // that each was driven, with each load
 	Settle  time.Duration // of a turn, before it counts
@@ -64,6 +63,9 @@ const (
 
 // References are what a service is told against.
 var References = []string{Bare, Disabled, ByHand}
+
+// Mix is the name of the load that the aims are told of: three searches to a document.
+const Mix = "mix"
 
 // A Load is what the clients asked for.
 type Load struct {
@@ -189,6 +191,15 @@ func (c Contender) ratios(reference string, of func(Round) float64) (ratios []fl
 		ratios = append(ratios, of(c.Rounds[i])/beside)
 	}
 	return ratios
+}
+
+// Load returns what was measured with a load.
+func (s Service) Load(name string) (Load, bool) {
+	i := slices.IndexFunc(s.Loads, func(l Load) bool { return l.Name == name })
+	if i < 0 {
+		return Load{}, false
+	}
+	return s.Loads[i], true
 }
 
 // Lines are the load's comparisons in the form that the benchmarks print.

@@ -18,10 +18,6 @@
 //	compare service-<contender>-<load> ours_ns=<n> peer=disabled …
 //	compare service-<contender>-<load> ours_ns=<n> peer=by-hand …
 //
-// A load is sent as fast as clients get answers, which is what throughput is of, or, if it
-// is paced, at a rate that leaves the service time: most services have some, and latencies
-// are not those of a queue then.
-//
 // ours_ns is the service's own CPU time for each request, read from its process'
 // clock: throughput depends on the generator and on whatever else runs too, this
 // less so. Where peer is bare, peer_ns is that of the first bare service, and ratios
@@ -44,6 +40,8 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -62,8 +60,7 @@ func main() {
 	flag.StringVar(&c.corpus, "corpus", "", "the folder to index; empty: the documentation of Go")
 	flag.StringVar(&c.source, "demo", filepath.Join("..", "..", "examples", "httpdemo"), "the demo's folder")
 	only := flag.String("run", "", "only the contenders that match this regular expression, and those that all are compared with")
-	load := flag.String("load", "^(mix|documents)$", "the loads, mix, documents and paced, that match this regular expression")
-	flag.IntVar(&c.rate, "rate", 800, "how many requests a second the paced load is: the mix, at a rate that leaves the service time")
+	load := flag.String("load", "", "only the loads, "+strings.Join(loadNames, " and ")+", that match this regular expression")
 	out := flag.String("json", "", "write the numbers of each round to this file too")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -74,12 +71,15 @@ func main() {
 	}
 }
 
+// loadNames are the loads' names, in their order.
+var loadNames = []string{result.Mix, "documents"}
+
 type settings struct {
 	rounds                      int
 	length, slice, settle, warm time.Duration
-	clients, rate               int
+	clients                     int
 	corpus, source              string
-	load                        *regexp.Regexp // what the names of those that are driven match
+	load                        *regexp.Regexp // loads whose names match are driven
 }
 
 // turns is how many turns each service has in a round: an even number, for half
@@ -94,8 +94,11 @@ func run(ctx context.Context, c settings, only, load, out string) error {
 	if c.load, err = regexp.Compile(load); err != nil {
 		return fmt.Errorf("service: -load: %w", err)
 	}
-	if c.slice <= 0 || c.length < c.slice || c.settle <= 0 || c.warm <= 0 || c.rounds < 1 || c.clients < 1 || c.rate < 1 {
-		return errors.New("service: -slice, -settle, -warm, -rounds, -clients and -rate are more than nothing, and -time is no less than -slice")
+	if !slices.ContainsFunc(loadNames, c.load.MatchString) {
+		return fmt.Errorf("service: -load %q matches none of %s", load, strings.Join(loadNames, " and "))
+	}
+	if c.slice <= 0 || c.length < c.slice || c.settle <= 0 || c.warm <= 0 || c.rounds < 1 || c.clients < 1 {
+		return errors.New("service: -slice, -settle, -warm, -rounds and -clients are more than nothing, and -time is no less than -slice")
 	}
 	c.length = time.Duration(c.turns()) * c.slice
 	if err := demo.Place(); err != nil {
@@ -113,8 +116,15 @@ func run(ctx context.Context, c settings, only, load, out string) error {
 	for _, x := range r.Collections {
 		fmt.Printf("collection service-%s cpu_ns=%d every=%v n=%d\n", x.Name, x.CPU, x.Every, x.N)
 	}
-	if err != nil && (ctx.Err() == nil || r.Rounds == 0) {
-		return err
+	if err == nil {
+		return result.Write(out, r)
 	}
-	return errors.Join(err, result.Write(out, r)) // interrupted, the rounds before count
+	if r.Rounds > 0 && out != "" { // no run that was cut short takes the place of a whole one
+		out += ".partial"
+		if failed := result.Write(out, r); failed != nil {
+			return errors.Join(err, failed)
+		}
+		err = fmt.Errorf("%w; the rounds before it, %d, are in %s", err, r.Rounds, out)
+	}
+	return err
 }

@@ -31,7 +31,6 @@ func measure(ctx context.Context, c settings, all []contender) (r result.Service
 		}
 	}
 	r = result.NewService(demo.Placing(), c.clients, c.length, c.settle, c.slice)
-	r.Rate = c.rate
 	if r.Collections, err = b.collections(ctx, c, all); err != nil {
 		return r, fmt.Errorf("service: %w", err)
 	}
@@ -93,12 +92,9 @@ func (b base) compare(ctx context.Context, c settings, all []contender, round in
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", r.name, err)
 		}
-		loads = []demo.Load{mix, documents, mix.Paced(c.rate)}
+		loads = []demo.Load{mix, documents}
 	}
 	loads = slices.DeleteFunc(loads, func(l demo.Load) bool { return !c.load.MatchString(l.Name) })
-	if len(loads) == 0 {
-		return nil, fmt.Errorf("no load matches %q", c.load)
-	}
 	for _, load := range loads {
 		rounds, err := turns(ctx, c, services, load, round)
 		if err != nil {

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/otelperf/otelperf-go/internal/bench/result"
+)
+
+// TestOfService: throughput is reached or missed where its interval leaves no doubt, a
+// p99 is within noise by its middle, and where the two differ the verdict says so.
+func TestOfService(t *testing.T) {
+	t.Parallel()
+	const highest = 1.02
+	for _, tc := range []struct {
+		throughput, p99 result.Ratio
+		want            string
+	}{
+		{result.Ratio{Low: 0.98, Middle: 0.99, High: 1}, result.Ratio{Low: 0.9, Middle: 1, High: 1.1}, "reached"},
+		{result.Ratio{Low: 0.97, Middle: 0.975, High: 0.979}, result.Ratio{Low: 1.03, Middle: 1.04, High: 1.05}, "**not reached**"},
+		{result.Ratio{Low: 0.979, Middle: 0.99, High: 1}, result.Ratio{Low: 1.01, Middle: 1.03, High: 1.05}, "undecided"},
+		{result.Ratio{Low: 0.98, Middle: 0.99, High: 1}, result.Ratio{Low: 1.03, Middle: 1.04, High: 1.05}, "throughput reached, p99 **not reached**"},
+		{result.Ratio{Low: 0.979, Middle: 0.99, High: 1}, result.Ratio{Low: 0.9, Middle: 1.02, High: 1.1}, "throughput undecided, p99 reached"},
+		{result.Ratio{Low: 0.979, Middle: 0.99, High: 1}, result.Ratio{Low: 1.03, Middle: 1.04, High: 1.05}, "throughput undecided, p99 **not reached**"},
+		{result.Ratio{Low: 0.97, Middle: 0.975, High: 0.979}, result.Ratio{Low: 1.01, Middle: 1.03, High: 1.05}, "throughput **not reached**, p99 undecided"},
+	} {
+		if got := ofService(tc.throughput, tc.p99, highest); got != tc.want {
+			t.Errorf("throughput %v, p99 %v: %s, want %s", tc.throughput, tc.p99, got, tc.want)
+		}
+	}
+}
+
+// ran returns a run with rounds of these services.
+func ran(gogc string, length time.Duration, loads, names []string) service {
+	s := service{result.Service{GOGC: gogc, Length: length}}
+	for range 2 {
+		var all []result.Named
+		for _, name := range append([]string{result.Bare, result.Again, result.Disabled}, names...) {
+			all = append(all, result.Named{Name: name, Round: result.Round{Throughput: 10, P99: time.Millisecond}})
+		}
+		for _, l := range loads {
+			s.Add(l, all, 3)
+		}
+		s.Rounds++
+	}
+	return s
+}
+
+// TestLongerRun: what a longer run has too is told of there only, in whichever order they
+// are given; what another setting of the collector makes of it, or another machine, is
+// another matter, and so are loads that are not the mix.
+func TestLongerRun(t *testing.T) {
+	t.Parallel()
+	both := []string{"documents", result.Mix}
+	short := ran("", time.Second, both, []string{result.ByHand, result.Full, "page"})
+	long := ran("", 2*time.Second, []string{result.Mix}, []string{result.ByHand, result.Full})
+	gc := ran("100", 4*time.Second, both, []string{result.Full})
+	other := ran("", 8*time.Second, both, []string{result.Full})
+	other.Machine = "another"
+	without := ran("", 16*time.Second, both[:1], []string{result.Full})
+	for name, tc := range map[string]struct {
+		runs []service
+		want map[string]int // rows that begin so
+	}{
+		"one": {[]service{short}, map[string]int{
+			"| whole service, `full`, not sampled, against `bare`": 1,
+			"| whole service, `page`, not sampled, against `bare`": 1,
+			"| two Records of the SDK, by hand, `by-hand`":         1,
+			"| noise, `bare-again`":                                1,
+		}},
+		"a longer one": {[]service{short, long}, map[string]int{
+			"| whole service, `full`": 0,
+			"| whole service, longer run, `full`, not sampled, against `bare`": 1,
+			"| whole service, `page`, not sampled, against `bare`":             1,
+			"| two Records of the SDK, by hand, `by-hand`":                     0,
+			"| two Records of the SDK, by hand, longer run, `by-hand`":         1,
+			"| noise": 2,
+		}},
+		"the longer one first": {[]service{long, short}, map[string]int{
+			"| whole service, `full`": 0,
+			"| whole service, longer run, `full`, not sampled, against `bare`": 1,
+			"| whole service, `page`, not sampled, against `bare`":             1,
+		}},
+		"another setting": {[]service{short, gc}, map[string]int{
+			"| whole service, `full`, not sampled, against `bare`":           1,
+			"| whole service, GOGC=100, `full`, not sampled, against `bare`": 1,
+		}},
+		"another machine": {[]service{short, other}, map[string]int{
+			"| whole service, `full`, not sampled, against `bare`": 2,
+			"| whole service, longer run":                          0,
+		}},
+		"without the mix": {[]service{short, without}, map[string]int{
+			"| whole service, `full`, not sampled, against `bare`": 1,
+			"| whole service, longer run":                          0,
+		}},
+	} {
+		var all []string
+		report{services: tc.runs}.serviceClaims(func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) })
+		for start, want := range tc.want {
+			n := 0
+			for _, line := range all {
+				if strings.HasPrefix(line, start) {
+					n++
+				}
+			}
+			if n != want {
+				t.Errorf("%s: %d rows begin with %q, want %d:\n%s", name, n, start, want, strings.Join(all, "\n"))
+			}
+		}
+	}
+}
