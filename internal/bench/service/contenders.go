@@ -37,7 +37,7 @@ var references = []contender{
 var contenders = []contender{
 	{name: result.Pprof, build: demo.Pprof, about: "the bare one with net/http/pprof linked in"},
 	{name: result.Full, config: []string{demo.Unsampled}, about: "measured, judged and exported over OTLP, heap_profiling = false"},
-	{name: result.Hot, config: []string{demo.Unsampled, demo.Hot}, about: "the same on the hot road"},
+	{name: result.Hot, config: []string{demo.Unsampled, demo.Hot}, about: "full on the hot road"},
 	{name: result.Sampled, about: "the default: full with samples of allocations, heap_profiling = true"},
 	{name: result.SampledHot, config: []string{demo.Hot}, about: "hot with samples of allocations"},
 	{name: "profiling", config: []string{demo.Unsampled, demo.Profiled}, about: "full with CPU profiles at 100 Hz"},
@@ -45,7 +45,7 @@ var contenders = []contender{
 	{name: "baselines", config: []string{demo.Unsampled, demo.TenBaselines}, about: "full with 10 baselines more, four of them for each route"},
 	{name: result.Evidence, config: []string{"alerting.evidence = true"}, about: "sampled, ready to gather evidence: labels and the flight recorder"},
 	{name: "everything", config: []string{demo.Unsampled, demo.Profiled, demo.TenBaselines}, page: true, about: "full with CPU profiles, the page open and 10 baselines more"},
-	{name: "everything-hot", config: []string{demo.Unsampled, demo.Profiled, demo.Hot, demo.TenBaselines}, page: true, about: "hot with all of these"},
+	{name: "everything-hot", config: []string{demo.Unsampled, demo.Profiled, demo.Hot, demo.TenBaselines}, page: true, about: "hot with CPU profiles, the page open and 10 baselines more"},
 }
 
 // chosen returns the references and the contenders whose names match.

@@ -116,15 +116,21 @@ func run(ctx context.Context, c settings, only, load, out string) error {
 	for _, x := range r.Collections {
 		fmt.Printf("collection service-%s cpu_ns=%d every=%v n=%d\n", x.Name, x.CPU, x.Every, x.N)
 	}
+	return keep(r, err, out)
+}
+
+// keep writes the result, and what there is of one that was cut short by err beside the
+// last whole one. It returns the error, with the file.
+func keep(r result.Service, err error, out string) error {
 	if err == nil {
 		return result.Write(out, r)
 	}
-	if r.Rounds > 0 && out != "" { // no run that was cut short takes the place of a whole one
-		out += ".partial"
-		if failed := result.Write(out, r); failed != nil {
-			return errors.Join(err, failed)
-		}
-		err = fmt.Errorf("%w; the rounds before it, %d, are in %s", err, r.Rounds, out)
+	if r.Rounds == 0 || out == "" {
+		return err
 	}
-	return err
+	out += ".partial"
+	if failed := result.Write(out, r); failed != nil {
+		return errors.Join(err, failed)
+	}
+	return fmt.Errorf("%w; the rounds before it, %d, are in %s", err, r.Rounds, out)
 }

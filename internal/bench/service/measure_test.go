@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"github.com/otelperf/otelperf-go/internal/bench/demo"
+	"github.com/otelperf/otelperf-go/internal/bench/result"
 )
 
 const asService = "OTELPERF_BENCH_SERVICE"
@@ -106,6 +108,38 @@ func TestSettle(t *testing.T) {
 		if s.seen.Requests >= all || s.cpu >= still-cpu || s.spent >= wall-3*settle {
 			t.Errorf("counted as well: %d of %d requests, %v of %v CPU time, %v of %v", s.seen.Requests, all, s.cpu, still-cpu, s.spent, wall)
 		}
+	}
+}
+
+// TestKeep: a run that was cut short keeps its rounds, and does not take the place of a
+// whole one.
+func TestKeep(t *testing.T) {
+	t.Parallel()
+	out := filepath.Join(t.TempDir(), "service.json")
+	read := func(path string) (rounds int, ok bool) {
+		var r result.Service
+		ok, err := result.Read(path, &r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.Rounds, ok
+	}
+	cut := errors.New("interrupted")
+	if err := keep(result.Service{}, cut, out); !errors.Is(err, cut) {
+		t.Errorf("without a round: %v", err)
+	}
+	if _, ok := read(out + ".partial"); ok {
+		t.Error("a file without a round was written")
+	}
+	if err := keep(result.Service{Rounds: 30}, nil, out); err != nil {
+		t.Error(err)
+	}
+	if err := keep(result.Service{Rounds: 2}, cut, out); !errors.Is(err, cut) || !strings.Contains(err.Error(), out+".partial") {
+		t.Errorf("the error says %v", err)
+	}
+	whole, _ := read(out)
+	if part, _ := read(out + ".partial"); whole != 30 || part != 2 {
+		t.Errorf("%d and %d rounds, want 30 and 2", whole, part)
 	}
 }
 
