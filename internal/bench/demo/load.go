@@ -12,6 +12,8 @@ import (
 	"time"
 
 	vegeta "github.com/tsenart/vegeta/v12/lib"
+
+	"github.com/otelperf/otelperf-go/internal/bench/result"
 )
 
 // A Load is what clients ask for, in turn.
@@ -33,7 +35,7 @@ var questions = []string{
 // gets besides: paths, methods and queries that it does not have, by clients that
 // close their connection after each.
 func Loads(ctx context.Context, base string) (mix, documents, junk Load, err error) {
-	mix, documents, junk = Load{Name: "mix"}, Load{Name: "documents"}, Load{Name: "junk", codes: make(map[string]uint16), alone: true}
+	mix, documents, junk = Load{Name: result.Mix}, Load{Name: result.Documents}, Load{Name: "junk", codes: make(map[string]uint16), alone: true}
 	get := func(path string) vegeta.Target { return vegeta.Target{Method: http.MethodGet, URL: path} }
 	var ids []string
 	for _, q := range questions {

@@ -86,30 +86,16 @@ func (r report) claimsOf(i int, p printer) {
 
 // isLonger reports whether there is a shorter one like the run.
 func (r report) isLonger(i int) bool {
-	return slices.ContainsFunc(r.services, r.services[i].outlasts)
+	return slices.ContainsFunc(r.services, r.services[i].Outlasts)
 }
 
 // toldLonger reports whether a longer run like it has the service too.
 func (r report) toldLonger(i int, name string) bool {
-	return slices.ContainsFunc(r.services, func(o service) bool {
+	return slices.ContainsFunc(r.services, func(o result.Service) bool {
 		l, _ := o.Load(result.Mix)
 		_, ok := l.Find(name)
-		return ok && o.outlasts(r.services[i])
+		return ok && o.Outlasts(r.services[i])
 	})
-}
-
-// A service is a run of the comparison.
-type service struct{ result.Service }
-
-// outlasts reports whether s is a run like o, by the same clients on the same machine,
-// that has driven each service for more time.
-func (s service) outlasts(o service) bool {
-	total := func(s service) time.Duration { return time.Duration(s.Rounds) * s.Length }
-	return s.isLike(o) && total(s) > total(o)
-}
-
-func (s service) isLike(o service) bool {
-	return s.GOGC == o.GOGC && s.Machine == o.Machine && s.Placing == o.Placing && s.Clients == o.Clients
 }
 
 // sampled reports whether the runtime samples the allocations of a service that measures.
@@ -172,14 +158,14 @@ func (r report) serviceText(p printer) {
 	for i, s := range r.services {
 		switch {
 		case i == 0:
-			howMeasured(s.Service, p)
-		case s.isLike(r.services[0]):
-			anotherText(s.Service, p)
+			howMeasured(s, p)
+		case s.Like(r.services[0]):
+			anotherText(s, p)
 		case s.GOGC != "":
 			p("The same with GOGC=%s in the environment:", s.GOGC)
 			p("")
 		}
-		tablesOf(s.Service, p)
+		tablesOf(s, p)
 	}
 }
 
@@ -374,7 +360,7 @@ func (r *report) readResults(services, soaks []string) error {
 			return fmt.Errorf("report: %w", err)
 		}
 		if ok {
-			r.services = append(r.services, service{s})
+			r.services = append(r.services, s)
 		}
 	}
 	for _, path := range soaks {

@@ -33,8 +33,8 @@ func TestOfService(t *testing.T) {
 }
 
 // ran returns a run with rounds of these services.
-func ran(gogc string, length time.Duration, loads, names []string) service {
-	s := service{result.Service{GOGC: gogc, Length: length}}
+func ran(gogc string, length time.Duration, loads, names []string) result.Service {
+	s := result.Service{GOGC: gogc, Length: length}
 	for range 2 {
 		var all []result.Named
 		for _, name := range append([]string{result.Bare, result.Again, result.Disabled}, names...) {
@@ -61,16 +61,16 @@ func TestLongerRun(t *testing.T) {
 	other.Machine = "another"
 	without := ran("", 16*time.Second, both[:1], []string{result.Full})
 	for name, tc := range map[string]struct {
-		runs []service
+		runs []result.Service
 		want map[string]int // rows that begin so
 	}{
-		"one": {[]service{short}, map[string]int{
+		"one": {[]result.Service{short}, map[string]int{
 			"| whole service, `full`, not sampled, against `bare`": 1,
 			"| whole service, `page`, not sampled, against `bare`": 1,
 			"| two Records of the SDK, by hand, `by-hand`":         1,
 			"| noise, `bare-again`":                                1,
 		}},
-		"a longer one": {[]service{short, long}, map[string]int{
+		"a longer one": {[]result.Service{short, long}, map[string]int{
 			"| whole service, `full`": 0,
 			"| whole service, longer run, `full`, not sampled, against `bare`": 1,
 			"| whole service, `page`, not sampled, against `bare`":             1,
@@ -78,20 +78,20 @@ func TestLongerRun(t *testing.T) {
 			"| two Records of the SDK, by hand, longer run, `by-hand`":         1,
 			"| noise": 2,
 		}},
-		"the longer one first": {[]service{long, short}, map[string]int{
+		"the longer one first": {[]result.Service{long, short}, map[string]int{
 			"| whole service, `full`": 0,
 			"| whole service, longer run, `full`, not sampled, against `bare`": 1,
 			"| whole service, `page`, not sampled, against `bare`":             1,
 		}},
-		"another setting": {[]service{short, gc}, map[string]int{
+		"another setting": {[]result.Service{short, gc}, map[string]int{
 			"| whole service, `full`, not sampled, against `bare`":           1,
 			"| whole service, GOGC=100, `full`, not sampled, against `bare`": 1,
 		}},
-		"another machine": {[]service{short, other}, map[string]int{
+		"another machine": {[]result.Service{short, other}, map[string]int{
 			"| whole service, `full`, not sampled, against `bare`": 2,
 			"| whole service, longer run":                          0,
 		}},
-		"without the mix": {[]service{short, without}, map[string]int{
+		"without the mix": {[]result.Service{short, without}, map[string]int{
 			"| whole service, `full`, not sampled, against `bare`": 1,
 			"| whole service, longer run":                          0,
 		}},

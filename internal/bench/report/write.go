@@ -21,7 +21,7 @@ type report struct {
 	rounds int
 	length string
 
-	services []service
+	services []result.Service
 	soaks    []result.Soak
 }
 

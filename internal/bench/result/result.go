@@ -64,8 +64,12 @@ const (
 // References are what a service is told against.
 var References = []string{Bare, Disabled, ByHand}
 
-// Mix is the name of the load that the aims are told of: three searches to a document.
-const Mix = "mix"
+// Loads by name: three searches to a document, which the aims are told of, and documents
+// alone.
+const (
+	Mix       = "mix"
+	Documents = "documents"
+)
 
 // A Load is what the clients asked for.
 type Load struct {
@@ -200,6 +204,18 @@ func (s Service) Load(name string) (Load, bool) {
 		return Load{}, false
 	}
 	return s.Loads[i], true
+}
+
+// Outlasts reports whether s is a run like o that has driven each service for more time.
+func (s Service) Outlasts(o Service) bool {
+	total := func(s Service) time.Duration { return time.Duration(s.Rounds) * s.Length }
+	return s.Like(o) && total(s) > total(o)
+}
+
+// Like reports whether both are runs by the same clients on the same machine, with the
+// same setting of the garbage collector.
+func (s Service) Like(o Service) bool {
+	return s.GOGC == o.GOGC && s.Machine == o.Machine && s.Placing == o.Placing && s.Clients == o.Clients
 }
 
 // Lines are the load's comparisons in the form that the benchmarks print.

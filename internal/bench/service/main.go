@@ -72,7 +72,7 @@ func main() {
 }
 
 // loadNames are the loads' names, in their order.
-var loadNames = []string{result.Mix, "documents"}
+var loadNames = []string{result.Mix, result.Documents}
 
 type settings struct {
 	rounds                      int
