@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"testing"
 	"time"
 
@@ -81,6 +82,76 @@ func TestBytes(t *testing.T) {
 			t.Errorf("a row of a %s takes %.1f bytes, more than %.0f", c.what, c.got, c.most)
 		}
 	}
+}
+
+// TestObserveAllocates: keeping a collection allocates the rows' memory and little
+// else, nothing for each series.
+func TestObserveAllocates(t *testing.T) {
+	h := open(t)
+	now := time.Now()
+	rm := busy(now)
+	data, _ := rm.ScopeMetrics[0].Metrics[0].Data.(metricdata.Histogram[float64])
+	data.Temporality = metricdata.CumulativeTemporality
+	rates := metricdata.Sum[int64]{Temporality: metricdata.CumulativeTemporality, IsMonotonic: true}
+	for i := range benchSeries {
+		rates.DataPoints = append(rates.DataPoints, metricdata.DataPoint[int64]{Attributes: attribute.NewSet(attribute.Int("n", i))})
+	}
+	rm.ScopeMetrics[0].Metrics[0].Data = data
+	rm.ScopeMetrics[0].Metrics = append(rm.ScopeMetrics[0].Metrics, metricdata.Metrics{Name: "process.something", Unit: "s", Data: rates})
+	next := func() {
+		now = now.Add(time.Minute)
+		for i := range benchSeries {
+			p, n := &data.DataPoints[i], &rates.DataPoints[i]
+			p.Time, n.Time, n.Value = now, now, n.Value+1
+			p.Count, p.BucketCounts[4] = p.Count+1, p.BucketCounts[4]+1
+		}
+		h.Observe(rm, nil)
+	}
+	next()
+	const series = 2 * benchSeries
+	if n := testing.AllocsPerRun(1000, next); n > series/10 { // each block has a buffer for each, that grows
+		t.Errorf("a collection of %d series allocates %v times", series, n)
+	} else {
+		t.Logf("a collection of %d series allocates %v times", series, n)
+	}
+	if s := h.Stats(); s.Series != series {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestFewObjects: what a collection of the garbage has to look at is few objects,
+// with a metric of its own for each series as the process has them.
+func TestFewObjects(t *testing.T) {
+	const series = 2000
+	rm := &metricdata.ResourceMetrics{ScopeMetrics: make([]metricdata.ScopeMetrics, 1)}
+	end := time.Now()
+	for i := range series {
+		rm.ScopeMetrics[0].Metrics = append(rm.ScopeMetrics[0].Metrics, metricdata.Metrics{
+			Name: fmt.Sprint("process.something.", i), Unit: "s",
+			Data: metricdata.Sum[float64]{
+				Temporality: metricdata.CumulativeTemporality, IsMonotonic: true,
+				DataPoints: []metricdata.DataPoint[float64]{{StartTime: end.Add(-time.Minute), Time: end, Value: 1}},
+			},
+		})
+	}
+	h := open(t)
+	objects := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapObjects
+	}
+	before := objects()
+	h.Observe(rm, nil)
+	after := objects()
+	if n := h.Stats().Series; n != series {
+		t.Fatalf("%d series are kept", n)
+	}
+	// The ID of each, its unit for each second, and its rows.
+	if per := (float64(after) - float64(before)) / series; per > 3.2 {
+		t.Errorf("a series takes %.2f objects", per)
+	}
+	runtime.KeepAlive(rm)
 }
 
 // TestMemoryIsBounded: beyond it the oldest go, and it is said.

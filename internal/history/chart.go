@@ -104,7 +104,7 @@ func (h *History) Chart(id string, w Window, lower bool) (_ Chart, ok bool) {
 	if !ok {
 		return Chart{}, false
 	}
-	k := h.kept.store.table[at]
+	k := &h.kept.store.table[at]
 	c, until := h.cells(w), nanoseconds(w.To)
 	var all []cell
 	h.kept.store.each(at, c.from, func(st stamp, r *row) {

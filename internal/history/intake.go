@@ -1,6 +1,8 @@
 package history
 
 import (
+	"cmp"
+	"iter"
 	"math"
 	"time"
 
@@ -14,15 +16,28 @@ import (
 const maxInputs = 20_000
 
 // An intake turns collections, cumulative or delta, into what each interval
-// added, summed by what is kept.
+// added, summed by what is kept. What it knows of one kind is in one slice, and
+// refers to another by its place there: a collection of the garbage meets few
+// objects, however many series there are.
 type intake struct {
-	sources map[string]*metric
-	inputs  int
+	metrics []metric
+	inputs  []input
+	sums    []sum
+	parts   []part
+	before  []distribution.Distribution // cumulative states
+
+	ofName  map[string]int32 // metrics
+	ofPoint map[inputKey]int32
+	ofSum   map[sumKey]int32
+
 	number  uint64 // of the collection
 	end     time.Time
 	start   time.Time // the earliest that a point began
 	current distribution.Distribution
-	bad     int64 // points that could not be used
+	spare   distribution.Distribution // buffers for a state
+	total   distribution.Distribution // of one sum
+	bands   []byte                    // of one row
+	bad     int64                     // points that could not be used
 }
 
 // A metric is one metric of the collection, under one name.
@@ -31,48 +46,71 @@ type metric struct {
 	unit   string
 	number source // as a level or a count
 	spread source // as a distribution
-
-	inputs map[attribute.Distinct]*input
-	sums   map[sumKey]*sum
 	grids  distribution.Grids
 	rate   bool // of a count that only rises
+
+	perSecond string // the unit of a rate, as soon as there is one
+}
+
+// rowUnit returns the unit of m's rows.
+func (m *metric) rowUnit() string {
+	if !m.rate {
+		return m.unit
+	}
+	if m.perSecond == "" {
+		m.perSecond = cmp.Or(m.unit, "1") + "/s"
+	}
+	return m.perSecond
+}
+
+type inputKey struct {
+	metric int32
+	point  attribute.Distinct
 }
 
 // An input is one series of the SDK, as it was when last seen.
 type input struct {
-	sum   *sum
-	part  *part
-	seen  uint64
-	value float64
-	prev  distribution.Distribution
+	sum    int32
+	part   int32 // none of a number
+	before int32 // none unless it is a distribution, and cumulative
+	seen   uint64
+	value  float64
 }
 
+const none = -1
+
 type sumKey struct {
-	kind  Kind
-	name  string
-	group attribute.Distinct
+	metric int32
+	kind   Kind
+	name   string
+	group  attribute.Distinct
 }
 
 // A sum is what one series of the history is about to get.
 type sum struct {
-	kind  Kind
-	name  string
-	group attribute.Set
-	touch uint64
-	parts []*part
-	value float64
-	total distribution.Distribution
+	kind   Kind
+	metric int32
+	name   string
+	group  attribute.Set
+	touch  uint64
+	first  int32 // of its parts, if any
+	value  float64
 }
 
 // A part is the share of a sum that has one error.type.
 type part struct {
 	errorType string
 	failed    bool
+	next      int32 // of the same sum, if any
 	touch     uint64
 	dist      distribution.Distribution
 }
 
-func newIntake() *intake { return &intake{sources: make(map[string]*metric)} }
+func newIntake() *intake {
+	return &intake{
+		ofName: make(map[string]int32), ofPoint: make(map[inputKey]int32), ofSum: make(map[sumKey]int32),
+	}
+}
 
 // take reads a collection. Nothing of rm is kept.
 func (in *intake) take(rm *metricdata.ResourceMetrics) {
@@ -86,85 +124,100 @@ func (in *intake) take(rm *metricdata.ResourceMetrics) {
 }
 
 func (in *intake) metric(m *metricdata.Metrics) {
-	s, ok := in.sources[m.Name]
+	at, ok := in.ofName[m.Name]
 	if !ok {
 		n, d := sourceOf(m.Name, false), sourceOf(m.Name, true)
 		if !n.keep && !d.keep {
 			return
 		}
-		s = &metric{
-			name: m.Name, number: n, spread: d,
-			inputs: make(map[attribute.Distinct]*input), sums: make(map[sumKey]*sum),
-		}
-		in.sources[m.Name] = s
+		at = int32(len(in.metrics))
+		in.metrics = append(in.metrics, metric{name: m.Name, number: n, spread: d})
+		in.ofName[m.Name] = at
 	}
-	s.unit = m.Unit
+	s := &in.metrics[at]
+	if s.unit != m.Unit {
+		s.unit, s.perSecond = m.Unit, ""
+	}
 	switch data := m.Data.(type) {
 	case metricdata.Gauge[int64]:
-		numbers(in, s, data.DataPoints, false, false)
+		numbers(in, at, data.DataPoints, false, false)
 	case metricdata.Gauge[float64]:
-		numbers(in, s, data.DataPoints, false, false)
+		numbers(in, at, data.DataPoints, false, false)
 	case metricdata.Sum[int64]:
-		numbers(in, s, data.DataPoints, data.IsMonotonic, data.Temporality == metricdata.DeltaTemporality)
+		numbers(in, at, data.DataPoints, data.IsMonotonic, data.Temporality == metricdata.DeltaTemporality)
 	case metricdata.Sum[float64]:
-		numbers(in, s, data.DataPoints, data.IsMonotonic, data.Temporality == metricdata.DeltaTemporality)
+		numbers(in, at, data.DataPoints, data.IsMonotonic, data.Temporality == metricdata.DeltaTemporality)
 	case metricdata.Histogram[int64]:
-		histograms(in, s, data.DataPoints, data.Temporality == metricdata.DeltaTemporality)
+		histograms(in, at, data.DataPoints, data.Temporality == metricdata.DeltaTemporality)
 	case metricdata.Histogram[float64]:
-		histograms(in, s, data.DataPoints, data.Temporality == metricdata.DeltaTemporality)
+		histograms(in, at, data.DataPoints, data.Temporality == metricdata.DeltaTemporality)
 	case metricdata.ExponentialHistogram[int64]:
-		exponentials(in, s, data.DataPoints, data.Temporality == metricdata.DeltaTemporality)
+		exponentials(in, at, data.DataPoints, data.Temporality == metricdata.DeltaTemporality)
 	case metricdata.ExponentialHistogram[float64]:
-		exponentials(in, s, data.DataPoints, data.Temporality == metricdata.DeltaTemporality)
+		exponentials(in, at, data.DataPoints, data.Temporality == metricdata.DeltaTemporality)
 	case metricdata.Summary: // no metric that is kept is one
 	case nil:
 	}
 	s.grids.Forget()
 }
 
-// input finds the series of a point; nil if the point cannot be used.
-func (in *intake) input(s *metric, from source, attrs *attribute.Set) *input {
-	id := attrs.Equivalent()
-	p, ok := s.inputs[id]
-	switch {
-	case ok && p.seen == in.number:
-		in.bad++
-		return nil
-	case !ok:
-		if in.inputs >= maxInputs {
+// input finds the series of a point of the metric; nil if the point cannot be
+// used. It is good until the next one is looked for.
+func (in *intake) input(metric int32, from source, attrs *attribute.Set) *input {
+	id := inputKey{metric, attrs.Equivalent()}
+	at, ok := in.ofPoint[id]
+	if !ok {
+		if len(in.inputs) >= maxInputs {
 			in.bad++
 			return nil
 		}
-		in.inputs++
-		name, group := from.group(s.name, attrs)
-		k := sumKey{from.kind, name, group.Equivalent()}
-		u := s.sums[k]
-		if u == nil {
-			u = &sum{kind: from.kind, name: name, group: group}
-			s.sums[k] = u
-		}
-		p = &input{sum: u}
-		if from.kind.timed() {
-			p.part = u.part(failure(s.name, attrs))
-		}
-		s.inputs[id] = p
+		at = int32(len(in.inputs))
+		in.inputs = append(in.inputs, in.join(metric, from, attrs))
+		in.ofPoint[id] = at
+	}
+	p := &in.inputs[at]
+	if p.seen == in.number {
+		in.bad++
+		return nil
 	}
 	p.seen = in.number
-	if p.sum.touch != in.number {
-		p.sum.touch, p.sum.value = in.number, 0
+	if u := &in.sums[p.sum]; u.touch != in.number {
+		u.touch, u.value = in.number, 0
 	}
 	return p
 }
 
-func (u *sum) part(errorType string, failed bool) *part {
-	for _, p := range u.parts {
-		if p.errorType == errorType {
-			return p
-		}
+// join returns a new series, with the sum that it is a part of.
+func (in *intake) join(metric int32, from source, attrs *attribute.Set) input {
+	name, group := from.group(in.metrics[metric].name, attrs)
+	id := sumKey{metric, from.kind, name, group.Equivalent()}
+	at, ok := in.ofSum[id]
+	if !ok {
+		at = int32(len(in.sums))
+		in.sums = append(in.sums, sum{kind: from.kind, metric: metric, name: name, group: group, first: none})
+		in.ofSum[id] = at
 	}
-	p := &part{errorType: errorType, failed: failed}
-	u.parts = append(u.parts, p)
+	p := input{sum: at, part: none, before: none}
+	if from.kind.timed() {
+		p.part = in.part(&in.sums[at], attrs)
+	}
 	return p
+}
+
+// part finds the part of u that a series with these attributes belongs to.
+func (in *intake) part(u *sum, attrs *attribute.Set) int32 {
+	errorType, failed := failure(in.metrics[u.metric].name, attrs)
+	last := &u.first
+	for *last != none {
+		p := &in.parts[*last]
+		if p.errorType == errorType {
+			return *last
+		}
+		last = &p.next
+	}
+	*last = int32(len(in.parts)) // before the parts move
+	in.parts = append(in.parts, part{errorType: errorType, failed: failed, next: none})
+	return int32(len(in.parts)) - 1
 }
 
 // saw takes the time of a point.
@@ -177,7 +230,8 @@ func (in *intake) saw(start, end time.Time) {
 	}
 }
 
-func numbers[N int64 | float64](in *intake, s *metric, points []metricdata.DataPoint[N], rises, delta bool) {
+func numbers[N int64 | float64](in *intake, metric int32, points []metricdata.DataPoint[N], rises, delta bool) {
+	s := &in.metrics[metric]
 	if !s.number.keep {
 		return
 	}
@@ -189,8 +243,8 @@ func numbers[N int64 | float64](in *intake, s *metric, points []metricdata.DataP
 			in.bad++
 			continue
 		}
-		p := in.input(s, s.number, &d.Attributes)
-		if p == nil || !p.sum.kind.isNumber() {
+		p := in.input(metric, s.number, &d.Attributes)
+		if p == nil || !in.sums[p.sum].kind.isNumber() {
 			continue
 		}
 		in.saw(d.StartTime, d.Time)
@@ -205,11 +259,12 @@ func numbers[N int64 | float64](in *intake, s *metric, points []metricdata.DataP
 			p.value += v
 			v = p.value
 		}
-		p.sum.value += v
+		in.sums[p.sum].value += v
 	}
 }
 
-func histograms[N int64 | float64](in *intake, s *metric, points []metricdata.HistogramDataPoint[N], delta bool) {
+func histograms[N int64 | float64](in *intake, metric int32, points []metricdata.HistogramDataPoint[N], delta bool) {
+	s := &in.metrics[metric]
 	if !s.spread.keep {
 		return
 	}
@@ -219,11 +274,12 @@ func histograms[N int64 | float64](in *intake, s *metric, points []metricdata.Hi
 			in.bad++
 			continue
 		}
-		in.distribution(s, &d.Attributes, d.StartTime, d.Time, delta)
+		in.distribution(metric, &d.Attributes, d.StartTime, d.Time, delta)
 	}
 }
 
-func exponentials[N int64 | float64](in *intake, s *metric, points []metricdata.ExponentialHistogramDataPoint[N], delta bool) {
+func exponentials[N int64 | float64](in *intake, metric int32, points []metricdata.ExponentialHistogramDataPoint[N], delta bool) {
+	s := &in.metrics[metric]
 	if !s.spread.keep {
 		return
 	}
@@ -233,52 +289,67 @@ func exponentials[N int64 | float64](in *intake, s *metric, points []metricdata.
 			in.bad++
 			continue
 		}
-		in.distribution(s, &d.Attributes, d.StartTime, d.Time, delta)
+		in.distribution(metric, &d.Attributes, d.StartTime, d.Time, delta)
 	}
 }
 
 // distribution takes the point in in.current.
-func (in *intake) distribution(s *metric, attrs *attribute.Set, start, end time.Time, delta bool) {
-	p := in.input(s, s.spread, attrs)
-	if p == nil || p.part == nil {
+func (in *intake) distribution(metric int32, attrs *attribute.Set, start, end time.Time, delta bool) {
+	p := in.input(metric, in.metrics[metric].spread, attrs)
+	if p == nil || p.part == none {
 		return
 	}
 	in.saw(start, end)
-	if p.part.touch != in.number {
-		p.part.touch = in.number
-		p.part.dist.Reset()
+	share := &in.parts[p.part]
+	if share.touch != in.number {
+		share.touch = in.number
+		share.dist.Reset()
 	}
 	if !delta {
-		var state distribution.Distribution
-		state.Copy(&in.current)
-		in.current.Since(&p.prev) // or it began afresh: all of it is new
-		p.prev = state
+		if p.before == none {
+			p.before = int32(len(in.before))
+			in.before = append(in.before, distribution.Distribution{})
+		}
+		before := &in.before[p.before]
+		in.spare.Copy(&in.current)
+		in.current.Since(before) // or it began afresh: all of it is new
+		*before, in.spare = in.spare, *before
 	}
-	p.part.dist.Add(&in.current)
+	share.dist.Add(&in.current)
 }
 
 func (k Kind) isNumber() bool { return k == Number }
 
-// row sums up a distribution's parts.
-func (u *sum) row(number uint64, s *store) row {
+// row sums up a distribution's parts. It is good until the next call.
+func (in *intake) row(u *sum, s *store) row {
 	r := row{mean: math.NaN(), p50: math.NaN(), p95: math.NaN(), p99: math.NaN()}
-	u.total.Reset()
-	for _, p := range u.parts {
-		if p.touch != number {
-			continue
-		}
+	d := &in.total
+	d.Reset()
+	for p := range in.touched(u) {
 		if p.failed {
 			r.failed += p.dist.Count
 		}
-		u.total.Add(&p.dist)
+		d.Add(&p.dist)
 	}
-	d := &u.total
 	if r.count = d.Count; r.count == 0 {
 		return r
 	}
 	r.mean, r.p50, r.p95, r.p99 = d.Mean(), d.Quantile(0.5), d.Quantile(0.95), d.Quantile(0.99)
-	u.bands(s, &r)
+	r.bands = in.bands[:0]
+	r.band(d, s)
+	in.bands = r.bands
 	return r
+}
+
+// touched returns the parts of u that the collection had.
+func (in *intake) touched(u *sum) iter.Seq[*part] {
+	return func(yield func(*part) bool) {
+		for at := u.first; at != none; at = in.parts[at].next {
+			if p := &in.parts[at]; p.touch == in.number && !yield(p) {
+				return
+			}
+		}
+	}
 }
 
 // exponentialGrid stands for exponential buckets in the heat map, whose rows
@@ -290,10 +361,10 @@ var exponentialGrid = func() (grid []float64) {
 	return grid
 }()
 
-// bands sets r's part of the heat map.
-func (u *sum) bands(s *store, r *row) {
-	bounds := u.total.Bounds()
-	if u.total.Kind == distribution.Exponential {
+// band sets r's part of the heat map.
+func (r *row) band(d *distribution.Distribution, s *store) {
+	bounds := d.Bounds()
+	if d.Kind == distribution.Exponential {
 		bounds = exponentialGrid
 	}
 	if r.bounds = s.intern(bounds); r.bounds == 0 {
@@ -301,7 +372,7 @@ func (u *sum) bands(s *store, r *row) {
 	}
 	var counts [255]uint64
 	first, last := len(bounds), 0
-	u.total.Buckets(func(lo, hi float64, n uint64) bool {
+	d.Buckets(func(lo, hi float64, n uint64) bool {
 		i := len(bounds)
 		for j, b := range bounds {
 			if hi <= b || lo > 0 && math.Sqrt(lo*hi) <= b {

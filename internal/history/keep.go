@@ -8,42 +8,31 @@ import (
 
 // keep writes a row for everything that the collection had, and records it.
 func (in *intake) keep(s *store, at stamp, rec *recording) {
-	for _, m := range in.sources {
-		unit := m.unit
-		if m.rate {
-			unit = perSecond(unit)
+	for i := range in.sums {
+		u := &in.sums[i]
+		if u.touch != in.number {
+			continue
 		}
-		for _, u := range m.sums {
-			if u.touch != in.number {
-				continue
+		m := &in.metrics[u.metric]
+		var r row
+		if u.kind.timed() {
+			r = in.row(u, s)
+			rec.timed(m, u, in.touched(u))
+		} else {
+			r = row{value: u.value}
+			if m.rate {
+				r.value = u.value / at.seconds()
 			}
-			var r row
-			if u.kind.timed() {
-				r = u.row(in.number, s)
-				rec.timed(m, u, in.number)
-			} else {
-				r = row{value: u.value}
-				if m.rate {
-					r.value = u.value / at.seconds()
-				}
-				rec.number(m, u)
-			}
-			if math.IsNaN(r.value) || math.IsInf(r.value, 0) {
-				continue
-			}
-			place := s.place(u.kind, u.name, m.name, unit, u.group)
-			if place >= 0 {
-				s.add(place, &r)
-			}
+			rec.number(m, u)
+		}
+		if math.IsNaN(r.value) || math.IsInf(r.value, 0) {
+			continue
+		}
+		place := s.place(u.kind, u.name, m.name, m.rowUnit(), u.group)
+		if place >= 0 {
+			s.add(place, &r)
 		}
 	}
-}
-
-func perSecond(unit string) string {
-	if unit == "" {
-		unit = "1"
-	}
-	return unit + "/s"
 }
 
 // attributes returns those that a recorded series has, besides error.type.

@@ -44,8 +44,8 @@ func (h *History) Series() []Series {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	out := make([]Series, 0, len(h.kept.store.index))
-	for _, k := range h.kept.store.table {
-		if k != nil {
+	for i := range h.kept.store.table {
+		if k := &h.kept.store.table[i]; k.used {
 			out = append(out, k.Series)
 		}
 	}

@@ -1,6 +1,7 @@
 package history
 
 import (
+	"iter"
 	"math"
 	"slices"
 	"time"
@@ -104,13 +105,13 @@ func (c *recording) number(m *metric, u *sum) {
 }
 
 // timed records the parts that were measured, or that nothing was.
-func (c *recording) timed(m *metric, u *sum, number uint64) {
+func (c *recording) timed(m *metric, u *sum, parts iter.Seq[*part]) {
 	if c == nil {
 		return
 	}
 	some := false
-	for _, p := range u.parts {
-		if p.touch == number && p.dist.Count > 0 {
+	for p := range parts {
+		if p.dist.Count > 0 {
 			some = true
 			c.part(m, u, p.errorType, &p.dist)
 		}

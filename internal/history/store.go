@@ -79,9 +79,11 @@ func (b *block) size() int {
 // A known series has a place in the table for as long as a block has rows of it.
 type known struct {
 	Series
-	key  key
+	used bool
 	last int // number of the newest block with rows of it
 }
+
+func (k *known) key() key { return key{k.Kind, k.Name, k.Metric, k.Group.Equivalent()} }
 
 // A store is the rows of all series. It has no lock.
 type store struct {
@@ -89,7 +91,7 @@ type store struct {
 	budget    int // bytes
 	maxSeries int
 
-	table  []*known // nil: a free place
+	table  []known
 	free   []int
 	index  map[key]int
 	byID   map[string]int
@@ -148,11 +150,11 @@ func (s *store) finish() {
 
 // sweep frees the places of series without a row since the given block.
 func (s *store) sweep(oldest int) {
-	for at, k := range s.table {
-		if k != nil && k.last < oldest {
-			delete(s.index, k.key)
+	for at := range s.table {
+		if k := &s.table[at]; k.used && k.last < oldest {
+			delete(s.index, k.key())
 			delete(s.byID, k.ID)
-			s.table[at] = nil
+			*k = known{}
 			s.free = append(s.free, at)
 		}
 	}
@@ -173,10 +175,10 @@ func (s *store) place(k Kind, name, metric, unit string, group attribute.Set) in
 	if n := len(s.free); n > 0 {
 		at, s.free = s.free[n-1], s.free[:n-1]
 	} else {
-		s.table = append(s.table, nil)
+		s.table = append(s.table, known{})
 	}
 	sr := Series{ID: identify(k, name, metric, group), Kind: k, Name: name, Metric: metric, Unit: unit, Group: group}
-	s.table[at] = &known{Series: sr, key: id}
+	s.table[at] = known{Series: sr, used: true}
 	s.index[id], s.byID[sr.ID] = at, at
 	return at
 }
@@ -256,8 +258,9 @@ func (s *store) newest() int64 {
 // absorb appends what o holds, which began after s ended.
 func (s *store) absorb(o *store) {
 	places := make([]int, len(o.table))
-	for at, k := range o.table {
-		if places[at] = -1; k != nil {
+	for at := range o.table {
+		k := &o.table[at]
+		if places[at] = -1; k.used {
 			places[at] = s.place(k.Kind, k.Name, k.Metric, k.Unit, k.Group)
 		}
 	}
