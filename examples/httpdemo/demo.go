@@ -27,6 +27,10 @@ func (d *demo) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { _ = listener.Close() }() // the server has closed it, where there was one
+	// So is a bad configuration.
+	if err := d.checkConfig(ctx); err != nil {
+		return err
+	}
 	x, documents, err := d.load(ctx)
 	if err != nil {
 		return err

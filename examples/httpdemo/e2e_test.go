@@ -414,6 +414,9 @@ func TestStartThatFails(t *testing.T) {
 		if p.stdout.Len() > 0 {
 			t.Errorf("%q printed %.100q", test.args, &p.stdout)
 		}
+		if test.code == 2 && strings.Contains(p.stderr.String(), "indexed") {
+			t.Errorf("%q was told after indexing:\n%s", test.args, &p.stderr)
+		}
 		p.check(t)
 	}
 }

@@ -22,19 +22,36 @@ var defaultConfig []byte
 // serviceName is the service's unless a file or OTEL_SERVICE_NAME names another.
 var serviceName = []byte(`resource.service_name = "httpdemo"`)
 
+// configuration is what the monitor is configured by.
+func (d *demo) configuration() []monitor.Option {
+	file := monitor.WithConfig("httpdemo.toml", defaultConfig)
+	if d.config != "" {
+		file = monitor.WithConfigFiles(d.config)
+	}
+	return []monitor.Option{monitor.WithConfig("httpdemo", serviceName), file}
+}
+
+// checkConfig returns an error if the configuration is bad. It starts a monitor that
+// is turned off: that reads all of it and starts nothing. One with
+// monitoring.heap_profiling = false ends the sampling of allocations here already.
+func (d *demo) checkConfig(ctx context.Context) error {
+	mon, err := monitor.Start(ctx, append(d.configuration(),
+		monitor.WithConfig("off", []byte("monitoring.enabled = false")),
+		monitor.WithLogger(slog.New(slog.DiscardHandler)))...) // startMonitor warns
+	if err != nil {
+		return configError{err}
+	}
+	return mon.Shutdown(ctx)
+}
+
 // startMonitor starts what measures and judges the service. total is a reader
 // of the same metrics that counts from here on, or nil.
 func (d *demo) startMonitor(ctx context.Context, total *sdkmetric.ManualReader, log *slog.Logger) (*monitor.Monitor, error) {
-	opts := []monitor.Option{
-		monitor.WithConfig("httpdemo", serviceName),
-		monitor.WithConfig("httpdemo.toml", defaultConfig),
+	opts := append(d.configuration(),
 		monitor.WithLogger(log),
 		monitor.WithConsole(d.stderr),
 		monitor.WithStdout(d.stdout),
-	}
-	if d.config != "" {
-		opts[1] = monitor.WithConfigFiles(d.config)
-	}
+	)
 	if total != nil {
 		opts = append(opts, monitor.WithReader(total))
 	}
