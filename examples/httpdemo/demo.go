@@ -27,7 +27,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { _ = listener.Close() }() // the server has closed it, where there was one
-	// So is a bad configuration.
+	// A bad configuration is known before indexing too.
 	if err := d.checkConfig(ctx); err != nil {
 		return err
 	}

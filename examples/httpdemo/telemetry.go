@@ -31,9 +31,10 @@ func (d *demo) configuration() []monitor.Option {
 	return []monitor.Option{monitor.WithConfig("httpdemo", serviceName), file}
 }
 
-// checkConfig returns an error if the configuration is bad. It starts a monitor that
-// is turned off: that reads all of it and starts nothing. One with
-// monitoring.heap_profiling = false ends the sampling of allocations here already.
+// checkConfig returns an error if the configuration cannot be read or contradicts
+// itself: it starts a monitor that is turned off. The files and addresses that it names
+// are opened by startMonitor. One with monitoring.heap_profiling = false ends the
+// sampling of allocations here already.
 func (d *demo) checkConfig(ctx context.Context) error {
 	mon, err := monitor.Start(ctx, append(d.configuration(),
 		monitor.WithConfig("off", []byte("monitoring.enabled = false")),

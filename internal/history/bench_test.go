@@ -1,7 +1,9 @@
 package history_test
 
 import (
+	"context"
 	"fmt"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -29,11 +31,23 @@ func busy(end time.Time) *metricdata.ResourceMetrics {
 	}}}}
 }
 
-func BenchmarkObserve(b *testing.B) {
-	h, err := history.Open()
+func BenchmarkObserve(b *testing.B) { benchmarkObserve(b) }
+
+func BenchmarkObserveWithFile(b *testing.B) {
+	benchmarkObserve(b, history.WithFile(filepath.Join(b.TempDir(), "metrics.json")))
+}
+
+// benchmarkObserve leaves to the writer what it does beside.
+func benchmarkObserve(b *testing.B, opts ...history.Option) {
+	h, err := history.Open(opts...)
 	if err != nil {
 		b.Fatal(err)
 	}
+	defer func() {
+		if err := h.Close(context.WithoutCancel(b.Context())); err != nil {
+			b.Error(err)
+		}
+	}()
 	now := time.Now()
 	rm := busy(now)
 	data, _ := rm.ScopeMetrics[0].Metrics[0].Data.(metricdata.Histogram[float64])

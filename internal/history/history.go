@@ -145,6 +145,10 @@ type Stats struct {
 	// From is the end of the oldest collection in memory, zero if there is none.
 	From time.Time
 
+	// Unusable counts points of metrics that are kept which were no finite number,
+	// contradicted themselves, came twice or of too many series.
+	Unusable int64
+
 	// Turned counts rows that found no room for their series, Forgotten
 	// stretches of 128 collections that went early to stay within the memory.
 	Turned, Forgotten int64
@@ -163,7 +167,7 @@ func (h *History) Stats() Stats {
 	defer h.mu.Unlock()
 	s := Stats{
 		Series: len(h.kept.store.table) - len(h.kept.store.free), Bytes: h.kept.store.size(),
-		Turned: h.kept.store.turned, Forgotten: h.kept.store.forgot,
+		Unusable: h.kept.intake.bad, Turned: h.kept.store.turned, Forgotten: h.kept.store.forgot,
 	}
 	if len(h.kept.store.blocks) > 0 {
 		s.From = time.Unix(0, h.kept.store.blocks[0].from)

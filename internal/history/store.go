@@ -79,8 +79,8 @@ func (b *block) size() int {
 // A known series has a place in the table for as long as a block has rows of it.
 type known struct {
 	Series
-	used bool
-	last int // number of the newest block with rows of it
+	used bool // false: a free place
+	last int  // number of the newest block with rows of it
 }
 
 func (k *known) key() key { return key{k.Kind, k.Name, k.Metric, k.Group.Equivalent()} }
@@ -257,13 +257,6 @@ func (s *store) newest() int64 {
 
 // absorb appends what o holds, which began after s ended.
 func (s *store) absorb(o *store) {
-	places := make([]int, len(o.table))
-	for at := range o.table {
-		k := &o.table[at]
-		if places[at] = -1; k.used {
-			places[at] = s.place(k.Kind, k.Name, k.Metric, k.Unit, k.Group)
-		}
-	}
 	type next struct {
 		at   int
 		data []byte
@@ -273,7 +266,7 @@ func (s *store) absorb(o *store) {
 	for _, b := range o.blocks {
 		var all []next
 		for at := range o.table {
-			if data := b.rows(at); len(data) > 0 && places[at] >= 0 {
+			if data := b.rows(at); len(data) > 0 {
 				all = append(all, next{at, data, -1})
 			}
 		}
@@ -285,12 +278,16 @@ func (s *store) absorb(o *store) {
 				if len(n.data) == 0 || n.row+int(gap) != i {
 					continue
 				}
+				k := &o.table[n.at]
 				n.row = i
-				n.data = r.read(n.data[w:], o.table[n.at].Kind)
+				n.data = r.read(n.data[w:], k.Kind)
 				if r.bounds > 0 {
 					r.bounds = s.intern(o.bounds[r.bounds-1])
 				}
-				s.add(places[n.at], &r)
+				// Each time, as finish may have freed the place of the row before.
+				if at := s.place(k.Kind, k.Name, k.Metric, k.Unit, k.Group); at >= 0 {
+					s.add(at, &r)
+				}
 			}
 			s.finish()
 		}

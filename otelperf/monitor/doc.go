@@ -58,6 +58,6 @@
 // [runtime.MemProfileRate] to 0 for the whole program, also if monitoring.enabled is
 // false, and Shutdown does not set it back. Heap profiles, which nobody should ask for
 // then, hold what was sampled before, and the runtime goes through it after each
-// collection of garbage: call Start early. It reads the rate without synchronisation:
-// call Start before another goroutine writes a heap profile.
+// collection of garbage. It reads the rate without synchronisation. Both ask to call
+// Start early, and before another goroutine writes a heap profile.
 package monitor
