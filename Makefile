@@ -65,8 +65,8 @@ bench-service-gc: ## The same for some, collecting garbage as often as Go does b
 	GOGC=100 $(GO) run -C internal/bench ./service -rounds 15 -run '^(full|hot)$$' -json $(CURDIR)/.cache/service-gogc100.json
 
 .PHONY: bench-service-long
-bench-service-long: ## The mix alone with a few of them, for longer (70 minutes).
-	$(GO) run -C internal/bench ./service -rounds 60 -time 5s -load '^mix$$' -run '^(full|hot|everything-hot)$$' -json $(CURDIR)/.cache/service-long.json
+bench-service-long: ## The mix alone with a few of them, for longer (80 minutes).
+	$(GO) run -C internal/bench ./service -rounds 75 -time 5s -load '^mix$$' -run '^(full|hot|everything-hot)$$' -json $(CURDIR)/.cache/service-long.json
 
 .PHONY: soak
 soak: ## Drive the demo for ten minutes and fail if memory, goroutines or descriptors grow.
