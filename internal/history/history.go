@@ -167,7 +167,7 @@ func (h *History) Stats() Stats {
 	defer h.mu.Unlock()
 	s := Stats{
 		Series: len(h.kept.store.table) - len(h.kept.store.free), Bytes: h.kept.store.size(),
-		Unusable: h.kept.intake.bad, Turned: h.kept.store.turned, Forgotten: h.kept.store.forgot,
+		Unusable: h.kept.intake.unusable, Turned: h.kept.store.turned, Forgotten: h.kept.store.forgot,
 	}
 	if len(h.kept.store.blocks) > 0 {
 		s.From = time.Unix(0, h.kept.store.blocks[0].from)

@@ -29,14 +29,14 @@ type intake struct {
 	ofPoint map[inputKey]int32
 	ofSum   map[sumKey]int32
 
-	number  uint64 // of the collection
-	end     time.Time
-	start   time.Time // the earliest that a point began
-	current distribution.Distribution
-	state   distribution.Distribution // current, before what came before is taken off
-	total   distribution.Distribution // of one sum
-	bands   []byte                    // of one row
-	bad     int64                     // points that could not be used
+	number   uint64 // of the collection
+	end      time.Time
+	start    time.Time // the earliest that a point began
+	current  distribution.Distribution
+	state    distribution.Distribution // current, before what came before is taken off
+	total    distribution.Distribution // of one sum
+	bands    []byte                    // of one row
+	unusable int64                     // points
 }
 
 // A metric is one metric of the collection, under one name.
@@ -167,7 +167,7 @@ func (in *intake) input(metric int32, from source, attrs *attribute.Set) *input 
 	at, ok := in.ofPoint[id]
 	if !ok {
 		if len(in.inputs) >= maxInputs {
-			in.bad++
+			in.unusable++
 			return nil
 		}
 		at = int32(len(in.inputs))
@@ -176,7 +176,7 @@ func (in *intake) input(metric int32, from source, attrs *attribute.Set) *input 
 	}
 	p := &in.inputs[at]
 	if p.seen == in.number {
-		in.bad++
+		in.unusable++
 		return nil
 	}
 	p.seen = in.number
@@ -239,7 +239,7 @@ func numbers[N int64 | float64](in *intake, metric int32, points []metricdata.Da
 		d := &points[i]
 		v := float64(d.Value)
 		if v-v != 0 {
-			in.bad++
+			in.unusable++
 			continue
 		}
 		p := in.input(metric, s.number, &d.Attributes)
@@ -270,7 +270,7 @@ func histograms[N int64 | float64](in *intake, metric int32, points []metricdata
 	for i := range points {
 		d := &points[i]
 		if err := distribution.LoadExplicit(&in.current, &s.grids, d); err != nil {
-			in.bad++
+			in.unusable++
 			continue
 		}
 		in.distribution(metric, &d.Attributes, d.StartTime, d.Time, delta)
@@ -285,7 +285,7 @@ func exponentials[N int64 | float64](in *intake, metric int32, points []metricda
 	for i := range points {
 		d := &points[i]
 		if err := distribution.LoadExponential(&in.current, d); err != nil {
-			in.bad++
+			in.unusable++
 			continue
 		}
 		in.distribution(metric, &d.Attributes, d.StartTime, d.Time, delta)

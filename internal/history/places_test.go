@@ -42,6 +42,9 @@ func values(t *testing.T, h *history.History, name string) (out []float64) {
 // TestBlocksGoWhileReadingBack: what was observed meanwhile has its place, whatever
 // the memory has no room for.
 func TestBlocksGoWhileReadingBack(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("nothing is told there before the file is read back")
+	}
 	path := filepath.Join(t.TempDir(), "metrics.json")
 	end := time.Now().Add(-10 * time.Hour)
 	minute := func() time.Time {
@@ -51,9 +54,12 @@ func TestBlocksGoWhileReadingBack(t *testing.T) {
 	first := open(t, history.WithFile(path))
 	for i := range 128 { // a whole block
 		first.Observe(levels(minute(), map[string]float64{"process.a": 1}), nil)
-		for first.Stats().Written <= int64(i) {
+		for s := first.Stats(); s.Written+s.Dropped <= int64(i); s = first.Stats() {
 			runtime.Gosched()
 		}
+	}
+	if s := first.Stats(); s.Dropped > 0 {
+		t.Fatalf("%+v", s)
 	}
 	begun, goOn := make(chan struct{}), make(chan struct{})
 	h := open(t, history.WithFile(path), history.WithMemory(1), history.WithErrorHandler(func(error) {
@@ -165,13 +171,6 @@ func TestWideAmongNarrow(t *testing.T) {
 	rm := &metricdata.ResourceMetrics{ScopeMetrics: []metricdata.ScopeMetrics{{Metrics: []metricdata.Metrics{
 		{Name: "otelperf.operation.duration", Unit: "s", Data: narrow}, {Name: "process.something", Unit: "s", Data: wide},
 	}}}}
-	live := func() int64 {
-		var m runtime.MemStats
-		runtime.GC()
-		runtime.GC()
-		runtime.ReadMemStats(&m)
-		return int64(m.HeapAlloc)
-	}
 	before := live()
 	for range 2 * series {
 		end = end.Add(time.Minute)
@@ -181,7 +180,7 @@ func TestWideAmongNarrow(t *testing.T) {
 		wide.DataPoints[0].Time = end
 		h.Observe(rm, nil)
 	}
-	if grown := live() - before; grown > 2<<20 { // all as wide: 24 MB
+	if grown := int64(live().HeapAlloc - before.HeapAlloc); grown > 2<<20 { // all as wide: 24 MB
 		t.Errorf("%d series take %d bytes", series, grown)
 	}
 	if n := h.Stats().Series; n != series+1 {
