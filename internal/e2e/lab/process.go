@@ -172,12 +172,16 @@ func (p *Process) Resident() int64 {
 
 // nextPort begins at another place for each process, so that two packages under
 // test seldom try the same ports.
-var nextPort atomic.Int32
+var (
+	nextPort  atomic.Int32
+	keptPorts sync.Map // of int to net.PacketConn, until the process ends
+)
 
 func init() { nextPort.Store(10_000 + int32(os.Getpid()%200)*100) }
 
-// Port returns a port that nobody listens at and that is given out only once.
-// It is below those that the kernel takes for outgoing connections, one of
+// Port returns a port that nobody listens at and that is given out only once, by
+// this process or another one that runs: whoever gets it keeps the UDP port of that
+// number. It is below those that the kernel takes for outgoing connections, one of
 // which could take it before the server is there.
 func Port(t testing.TB) int {
 	t.Helper()
@@ -187,13 +191,20 @@ func Port(t testing.TB) int {
 			nextPort.Store(10_000)
 			continue
 		}
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		address := fmt.Sprintf("127.0.0.1:%d", port)
+		kept, err := net.ListenPacket("udp", address)
 		if err != nil {
+			continue
+		}
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			_ = kept.Close() // somebody else's
 			continue
 		}
 		if err := l.Close(); err != nil {
 			t.Fatal(err)
 		}
+		keptPorts.Store(port, kept)
 		return port
 	}
 	t.Fatal("no port is free")
