@@ -68,20 +68,23 @@ func newStreet(t *testing.T, down bool) *street {
 	t.Cleanup(s.front.Close)
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
 	s.network = toxiproxy.NewProxy(server, "network", fmt.Sprintf("127.0.0.1:%d", lab.Port(t)), s.front.Listener.Addr().String())
-	if err := s.network.Start(); err != nil {
-		t.Fatal(err)
-	}
+	s.open()
 	t.Cleanup(s.network.Stop)
 	return s
+}
+
+// open starts the network, which listens in this process: one that another test is
+// just starting may hold a copy of the last listener until its program is loaded.
+func (s *street) open() {
+	s.t.Helper()
+	lab.Eventually(s.t, 10*time.Second, s.network.Start)
 }
 
 // straightTo leads the network to another port of the Collector, past the front.
 func (s *street) straightTo(port int) {
 	s.network.Stop()
 	s.network.Upstream = fmt.Sprintf("127.0.0.1:%d", port)
-	if err := s.network.Start(); err != nil {
-		s.t.Fatal(err)
-	}
+	s.open()
 }
 
 // toxic puts a toxic into the network, for both directions.
@@ -145,11 +148,7 @@ var faults = []fault{
 	{name: "bandwidth", inject: func(s *street) { s.toxic("bandwidth", `{"rate":1}`) }, heal: (*street).clean},
 	{name: "black hole", inject: func(s *street) { s.toxic("timeout", `{"timeout":0}`) }, heal: (*street).clean},
 	{name: "resetting", inject: func(s *street) { s.toxic("reset_peer", `{"timeout":0}`) }, heal: (*street).clean},
-	{name: "refusing", inject: func(s *street) { s.network.Stop() }, heal: func(s *street) {
-		if err := s.network.Start(); err != nil {
-			s.t.Fatal(err)
-		}
-	}},
+	{name: "refusing", inject: func(s *street) { s.network.Stop() }, heal: (*street).open},
 	{name: "429 with Retry-After", inject: func(s *street) { s.answers(status(http.StatusTooManyRequests)) }, heal: (*street).answersItself},
 	{name: "503 with Retry-After", inject: func(s *street) { s.answers(status(http.StatusServiceUnavailable)) }, heal: (*street).answersItself},
 	{name: "partial success", inject: func(s *street) { s.answers(partial) }, heal: (*street).answersItself},
@@ -292,9 +291,7 @@ func TestDeltaThroughOutage(t *testing.T) {
 	s.network.Stop()
 	recorded := uint64(50)
 	every(func() { svc.record(1, time.Millisecond); recorded++ }, 2500*time.Millisecond)
-	if err := s.network.Start(); err != nil {
-		t.Fatal(err)
-	}
+	s.open()
 	svc.record(5, time.Millisecond)
 	wantTotal(t, s.collector, recorded+5)
 }

@@ -191,24 +191,34 @@ func Port(t testing.TB) int {
 			nextPort.Store(10_000)
 			continue
 		}
-		address := fmt.Sprintf("127.0.0.1:%d", port)
-		kept, err := net.ListenPacket("udp", address)
+		kept, err := net.ListenPacket("udp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil {
 			continue
 		}
-		l, err := net.Listen("tcp", address)
-		if err != nil {
+		if err := bindable(port); err != nil {
 			_ = kept.Close() // somebody else's
 			continue
-		}
-		if err := l.Close(); err != nil {
-			t.Fatal(err)
 		}
 		keptPorts.Store(port, kept)
 		return port
 	}
 	t.Fatal("no port is free")
 	return 0
+}
+
+// bindable reports why nobody could listen at a port now. It does not listen itself:
+// a process that is just being started has a copy of every listener until its program
+// is loaded, and the port would be taken for as long as that, though closed here.
+func bindable(port int) error {
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = syscall.Close(fd) }()
+	if err := syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1); err != nil {
+		return err
+	}
+	return syscall.Bind(fd, &syscall.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}})
 }
 
 // Eventually waits until f has no error, and fails the test if that is not
