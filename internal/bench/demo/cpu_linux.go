@@ -6,6 +6,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -58,6 +59,12 @@ func Place() error {
 		}
 	}
 	return nil
+}
+
+// ofService says that an interrupt at the terminal is not for the service, but that it
+// ends if this process does, stopped or not.
+func ofService() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }
 
 // onServiceCPUs calls start, whose child inherits where the thread runs.

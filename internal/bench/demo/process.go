@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -131,7 +132,8 @@ type Options struct {
 	Lines  func(string) // gets each line of stderr; nil: nobody
 }
 
-// Start runs binary on the services' CPUs and returns when it serves.
+// Start runs binary on the services' CPUs and returns when it serves. Except on Linux
+// it goes on if this process is killed.
 func Start(ctx context.Context, binary string, o Options) (*Process, error) {
 	args := []string{"-addr", "127.0.0.1:0"}
 	if o.Corpus != "" {
@@ -150,17 +152,25 @@ func Start(ctx context.Context, binary string, o Options) (*Process, error) {
 		ended:  make(chan struct{}),
 	}
 	p.cmd.Dir = o.Dir
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt at the terminal is for us alone
+	p.cmd.SysProcAttr = ofService()
 	p.cmd.Stdout, p.cmd.Stderr = io.Discard, p.stderr
 	p.cmd.Env = append(environment(), fmt.Sprint("GOMAXPROCS=", len(serviceCPUs())))
 	p.cmd.Env = append(p.cmd.Env, o.Env...)
-	if err := onServiceCPUs(p.cmd.Start); err != nil {
+	started := make(chan error)
+	go func() {
+		// On Linux a service ends with the thread that started it: that stays as long.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := onServiceCPUs(p.cmd.Start)
+		started <- err
+		if err == nil {
+			p.err = p.cmd.Wait()
+			close(p.ended)
+		}
+	}()
+	if err := <-started; err != nil {
 		return nil, fmt.Errorf("demo: %w", err)
 	}
-	go func() {
-		p.err = p.cmd.Wait()
-		close(p.ended)
-	}()
 	select {
 	case p.Base = <-p.stderr.base:
 		return p, nil

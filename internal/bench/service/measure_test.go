@@ -1,14 +1,17 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -20,14 +23,21 @@ import (
 	"github.com/otelperf/otelperf-go/internal/bench/result"
 )
 
-const asService = "OTELPERF_BENCH_SERVICE"
+const (
+	asService   = "OTELPERF_BENCH_SERVICE"
+	asGenerator = "generator"
+)
 
 // TestMain lets the test's program be the service that it drives.
 func TestMain(m *testing.M) {
-	if os.Getenv(asService) == "" {
+	role := serve
+	switch os.Getenv(asService) {
+	case "":
 		os.Exit(m.Run())
+	case asGenerator:
+		role = generate
 	}
-	if err := serve(); err != nil {
+	if err := role(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -69,6 +79,74 @@ func serve() error {
 		return err
 	}
 	return nil
+}
+
+// generate starts a service, tells where it is, and waits to be killed.
+func generate() error {
+	program, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	p, err := demo.Start(context.Background(), program, demo.Options{Env: []string{asService + "=1"}})
+	if err != nil {
+		return err
+	}
+	fmt.Println(p.PID(), strings.TrimPrefix(p.Base, "http://"))
+	_, err = io.Copy(io.Discard, os.Stdin) // which nobody closes
+	return err
+}
+
+// TestKilledLeavesNoService: a service ends with whoever started it.
+func TestKilledLeavesNoService(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux ends a process with its parent")
+	}
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	generator := exec.CommandContext(t.Context(), program)
+	generator.Env = append(os.Environ(), asService+"="+asGenerator)
+	stdin, err := generator.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stdin.Close()
+	stdout, err := generator.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := generator.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var pid int
+	var address string
+	if _, err := fmt.Fscanln(stdout, &pid, &address); err != nil {
+		t.Fatal(err)
+	}
+	connect := func() error {
+		conn, err := net.Dial("tcp", address)
+		if err == nil {
+			_ = conn.Close()
+		}
+		return err
+	}
+	if err := connect(); err != nil {
+		t.Fatal(err)
+	}
+	if err := generator.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = generator.Wait() // it was killed
+	look := time.NewTicker(10 * time.Millisecond)
+	defer look.Stop()
+	for deadline := time.Now().Add(10 * time.Second); connect() == nil; <-look.C {
+		if time.Now().After(deadline) {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+			t.Fatalf("the service is still at %s", address)
+		}
+	}
 }
 
 // TestSettle: what is asked at the beginning of a turn is not counted, neither are its
