@@ -68,6 +68,10 @@ bench-service-gc: ## The same for some, collecting garbage as often as Go does b
 bench-service-long: ## The mix alone with a few of them, for longer (80 minutes).
 	$(GO) run -C internal/bench ./service -rounds 75 -time 5s -load '^mix$$' -run '^(full|hot|everything-hot)$$' -json $(CURDIR)/.cache/service-long.json
 
+.PHONY: bench-service-heap
+bench-service-heap: ## The same where more documents live: with the documentation of Go's commands (70 minutes).
+	$(GO) run -C internal/bench ./service -rounds 50 -time 5s -load '^mix$$' -run '^(full|hot|everything-hot)$$' -corpus "$$($(GO) env GOROOT)/src/cmd" -json $(CURDIR)/.cache/service-heap.json
+
 .PHONY: soak
 soak: ## Drive the demo for ten minutes and fail if memory, goroutines or descriptors grow.
 	$(GO) run -C internal/bench ./soak -json $(CURDIR)/.cache/soak.json
@@ -82,6 +86,9 @@ soak-sdk: ## The same on the SDK's own road.
 .cache/service-long.json:
 	$(MAKE) bench-service-long
 
+.cache/service-heap.json:
+	$(MAKE) bench-service-heap
+
 .cache/service-gogc100.json:
 	$(MAKE) bench-service-gc
 
@@ -92,7 +99,7 @@ soak-sdk: ## The same on the SDK's own road.
 	$(MAKE) soak-sdk
 
 .PHONY: bench-report
-bench-report: .cache/service.json .cache/service-long.json .cache/service-gogc100.json .cache/soak.json .cache/soak-sdk.json ## Write docs/PERFORMANCE.md from a run, after the bench-service and soak targets that were not run (four hours).
+bench-report: .cache/service.json .cache/service-long.json .cache/service-heap.json .cache/service-gogc100.json .cache/soak.json .cache/soak-sdk.json ## Write docs/PERFORMANCE.md from a run, after the bench-service and soak targets that were not run (five hours).
 	$(GO) run -C internal/bench ./report
 
 .PHONY: pictures

@@ -30,10 +30,7 @@ func (r report) claimsOf(i int, p printer) {
 	if !ok {
 		return
 	}
-	with := ""
-	if s.GOGC != "" {
-		with = ", GOGC=" + s.GOGC
-	}
+	with := conditions(s)
 	if r.isLonger(i) {
 		with += ", longer run"
 	}
@@ -82,6 +79,17 @@ func (r report) claimsOf(i int, p printer) {
 			p("| in programs whose allocations are sampled anyway%s, `%s` against `%s` | throughput %v, p99 %v | |", with, name, result.Pprof, throughput, p99)
 		}
 	}
+}
+
+// conditions says what of a run is not as the demo has it by itself.
+func conditions(s result.Service) (with string) {
+	if s.GOGC != "" {
+		with = ", GOGC=" + s.GOGC
+	}
+	if s.Corpus != "" {
+		with += ", documents of `" + s.Corpus + "`"
+	}
+	return with
 }
 
 // isLonger reports whether there is a shorter one like the run.
@@ -164,6 +172,8 @@ func (r report) serviceText(p printer) {
 		case s.GOGC != "":
 			p("The same with GOGC=%s in the environment:", s.GOGC)
 			p("")
+		case s.Corpus != "":
+			corpusText(s, p)
 		}
 		tablesOf(s, p)
 	}
@@ -173,6 +183,14 @@ func (r report) serviceText(p printer) {
 func anotherText(s result.Service, p printer) {
 	p("Another run has less to compare and more time for it; what it compares was chosen after the first one. What was aimed")
 	p("for is told by the longer of two runs that have a service. `make bench-service-long` on %s: %d rounds of %v, as above.", s.When.UTC().Format(moment), s.Rounds, s.Length)
+	p("")
+	costsText(s, p)
+	byHandText(s, p)
+}
+
+// corpusText introduces a run in which other documents are searched.
+func corpusText(s result.Service, p printer) {
+	p("The same where more lives, the documents of the folder `%s`: `make bench-service-heap` on %s, %d rounds of %v.", s.Corpus, s.When.UTC().Format(moment), s.Rounds, s.Length)
 	p("")
 	costsText(s, p)
 	byHandText(s, p)
@@ -207,7 +225,7 @@ func howMeasured(s result.Service, p printer) {
 	collectionsText(s, p)
 	costsText(s, p)
 	pairsText(s, p)
-	if s.GOGC == "" {
+	if conditions(s) == "" {
 		p("By perf (`mix`, by hand, on an AMD EPYC; what of a request's time is spent in it): recording takes 0.8 %% of `full`, 0.5 of")
 		p("`by-hand` and 0.4 of `hot`, two or three times of what it takes in a loop, for the search has emptied the caches; of")
 		p("`disabled`, whose wrappers only call, 0.1. Sampling allocations takes 0.5 %%, and the records that it keeps some more.")
@@ -215,7 +233,7 @@ func howMeasured(s result.Service, p printer) {
 		p("")
 	}
 	byHandText(s, p)
-	if s.GOGC != "" {
+	if conditions(s) != "" {
 		return
 	}
 	p("The demo's heap is small (4.7 MB after a collection, most of it text; 5.0 for `by-hand`, 5.7 for `full` and `hot`), so it")
@@ -287,10 +305,7 @@ func collectionsText(s result.Service, p printer) {
 }
 
 func tablesOf(s result.Service, p printer) {
-	with := fmt.Sprintf(", %d rounds", s.Rounds)
-	if s.GOGC != "" {
-		with += ", GOGC=" + s.GOGC
-	}
+	with := fmt.Sprintf(", %d rounds", s.Rounds) + conditions(s)
 	for _, l := range s.Loads {
 		bare, _ := l.Find(result.Bare)
 		p("Load `%s`%s: %.0f requests a second, p99 %.2f ms, %.1f µs of CPU time for each; the service took %.2f CPUs and the", l.Name, with,

@@ -57,6 +57,8 @@ func TestLongerRun(t *testing.T) {
 	short := ran("", time.Second, both, []string{result.ByHand, result.Full, "page"})
 	long := ran("", 2*time.Second, []string{result.Mix}, []string{result.ByHand, result.Full})
 	gc := ran("100", 4*time.Second, both, []string{result.Full})
+	documents := ran("", 4*time.Second, both, []string{result.ByHand, result.Full})
+	documents.Corpus = "cmd"
 	other := ran("", 8*time.Second, both, []string{result.Full})
 	other.Machine = "another"
 	without := ran("", 16*time.Second, both[:1], []string{result.Full})
@@ -86,6 +88,12 @@ func TestLongerRun(t *testing.T) {
 		"another setting": {[]result.Service{short, gc}, map[string]int{
 			"| whole service, `full`, not sampled, against `bare`":           1,
 			"| whole service, GOGC=100, `full`, not sampled, against `bare`": 1,
+		}},
+		"other documents": {[]result.Service{short, documents}, map[string]int{
+			"| whole service, `full`, not sampled, against `bare`":                     1,
+			"| whole service, documents of `cmd`, `full`, not sampled, against `bare`": 1,
+			"| two Records of the SDK, by hand, `by-hand`":                             1,
+			"| two Records of the SDK, by hand, documents of `cmd`, `by-hand`":         1,
 		}},
 		"another machine": {[]result.Service{short, other}, map[string]int{
 			"| whole service, `full`, not sampled, against `bare`": 2,

@@ -22,6 +22,7 @@ type Service struct {
 	Machine string
 	Placing string // who runs on which CPU
 	GOGC    string // in their environment; empty: as the demo sets it
+	Corpus  string // the name of the folder that was searched; empty: what the demo has by itself
 	Clients int
 	Rounds  int           // each with new processes
 	Length  time.Duration // that each was driven, with each load
@@ -156,10 +157,13 @@ func (s Service) Whole() bool {
 	return s.Rounds > 0 && len(s.Loads) > 0
 }
 
-// NewService returns one without numbers.
-func NewService(placing string, clients int, length, settle, slice time.Duration) Service {
+// NewService returns one without numbers. corpus is the folder that is searched.
+func NewService(placing, corpus string, clients int, length, settle, slice time.Duration) Service {
+	if corpus != "" {
+		corpus = filepath.Base(corpus)
+	}
 	return Service{
-		When: time.Now().UTC().Truncate(time.Second), Machine: Machine(), Placing: placing, GOGC: os.Getenv("GOGC"),
+		When: time.Now().UTC().Truncate(time.Second), Machine: Machine(), Placing: placing, GOGC: os.Getenv("GOGC"), Corpus: corpus,
 		Clients: clients, Length: length, Settle: settle, Slice: slice,
 	}
 }
@@ -213,9 +217,9 @@ func (s Service) Outlasts(o Service) bool {
 }
 
 // Like reports whether both are runs by the same clients on the same machine, with the
-// same setting of the garbage collector.
+// same documents and the same setting of the garbage collector.
 func (s Service) Like(o Service) bool {
-	return s.GOGC == o.GOGC && s.Machine == o.Machine && s.Placing == o.Placing && s.Clients == o.Clients
+	return s.GOGC == o.GOGC && s.Corpus == o.Corpus && s.Machine == o.Machine && s.Placing == o.Placing && s.Clients == o.Clients
 }
 
 // Lines are the load's comparisons in the form that the benchmarks print.

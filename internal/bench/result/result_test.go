@@ -180,6 +180,18 @@ func TestWhole(t *testing.T) {
 	}
 }
 
+// TestCorpus: a run says which folder was searched, not where that is.
+func TestCorpus(t *testing.T) {
+	t.Parallel()
+	own, other := NewService("", "", 1, 0, 0, 0), NewService("", filepath.Join("some", "folder"), 1, 0, 0, 0)
+	if own.Corpus != "" || other.Corpus != "folder" {
+		t.Errorf("corpora %q and %q, want none and folder", own.Corpus, other.Corpus)
+	}
+	if !own.Like(own) || own.Like(other) {
+		t.Error("runs with other documents are alike, or those with the same are not")
+	}
+}
+
 // TestTogether: several contenders are one whose round is the mean of theirs.
 func TestTogether(t *testing.T) {
 	t.Parallel()

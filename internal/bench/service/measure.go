@@ -30,7 +30,7 @@ func measure(ctx context.Context, c settings, all []contender) (r result.Service
 			}
 		}
 	}
-	r = result.NewService(demo.Placing(), c.clients, c.length, c.settle, c.slice)
+	r = result.NewService(demo.Placing(), c.corpus, c.clients, c.length, c.settle, c.slice)
 	if r.Collections, err = b.collections(ctx, c, all); err != nil {
 		return r, fmt.Errorf("service: %w", err)
 	}
