@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/otelperf/otelperf-go/internal/browsertest/browser"
 	"github.com/otelperf/otelperf-go/internal/browsertest/scene"
@@ -232,6 +234,25 @@ func drain(t *testing.T, s *scene.Service) {
 		<-tick.C
 	}
 	t.Fatal("the file is not written")
+}
+
+// TestWhatIsMissingIsTold: points that the history does not keep are counted on the page.
+func TestWhatIsMissingIsTold(t *testing.T) {
+	s := service(t, time.Minute, nil, history.WithSeries(3))
+	now := time.Now()
+	must(t, s.Collect(now.Add(-time.Minute), scene.Calls(1)))
+	s.History.Observe(&metricdata.ResourceMetrics{ScopeMetrics: []metricdata.ScopeMetrics{{Metrics: []metricdata.Metrics{
+		{Name: "process.cpu.utilization", Data: metricdata.Gauge[float64]{DataPoints: []metricdata.DataPoint[float64]{{Time: now, Value: math.NaN()}}}},
+	}}}}, nil)
+	kept := s.History.Stats()
+	if kept.Turned == 0 || kept.Unusable != 1 {
+		t.Fatalf("%+v", kept)
+	}
+	url := serve(t, s)
+	b := tab(t, 1280, false)
+	must(t, b.Open(url))
+	must(t, b.Wait(fmt.Sprintf("document.getElementById('stats').textContent.endsWith(' · %d points over the number of series, 1 unusable points')", kept.Turned)))
+	quiet(t, b, url)
 }
 
 // TestJunkIsText: names and values from outside are never markup or script.

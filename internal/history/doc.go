@@ -34,17 +34,20 @@
 //
 // # Metrics
 //
-// [History.Register] reports what the file lost:
+// [History.Register] reports what is not kept, and what the file lost:
 //
-//	otelperf.history.dropped  {line}  counter  otelperf.drop.reason
+//	otelperf.history.points.dropped  {data_point}  counter  otelperf.drop.reason
+//	otelperf.history.dropped         {line}        counter  otelperf.drop.reason
 //
-// The reason is write_failed (a full disk, a missing permission, another
-// process' file), queue_full (the disk hung for 16 collections) or damaged (a
-// line that could not be read back).
+// A point is unusable (no finite number, one that contradicts itself, a second one
+// of a series in a collection) or beyond the series_limit, where those that a row
+// has in it count as one. A line is lost for write_failed (a full disk, a
+// missing permission, another process' file), queue_full (the disk hung for 16
+// collections) or damaged (it could not be read back).
 //
 // # Cardinality
 //
-// Up to [DefaultSeries] series; rows of others are counted and dropped. Names
+// Up to [DefaultSeries] series; rows of others are dropped and counted. Names
 // are attribute values as they came: what shows them must take them for text.
 //
 // # Panics and errors

@@ -146,10 +146,10 @@ type Stats struct {
 	From time.Time
 
 	// Unusable counts points of metrics that are kept which were no finite number,
-	// contradicted themselves, came twice or of too many series.
+	// contradicted themselves or came twice.
 	Unusable int64
 
-	// Turned counts rows that found no room for their series, Forgotten
+	// Turned counts rows and points that found no room for their series, Forgotten
 	// stretches of 128 collections that went early to stay within the memory.
 	Turned, Forgotten int64
 
@@ -167,7 +167,7 @@ func (h *History) Stats() Stats {
 	defer h.mu.Unlock()
 	s := Stats{
 		Series: len(h.kept.store.table) - len(h.kept.store.free), Bytes: h.kept.store.size(),
-		Unusable: h.kept.intake.unusable, Turned: h.kept.store.turned, Forgotten: h.kept.store.forgot,
+		Unusable: h.kept.intake.unusable, Turned: h.kept.store.turned + h.kept.intake.surplus, Forgotten: h.kept.store.forgot,
 	}
 	if len(h.kept.store.blocks) > 0 {
 		s.From = time.Unix(0, h.kept.store.blocks[0].from)

@@ -37,6 +37,7 @@ type intake struct {
 	total    distribution.Distribution // of one sum
 	bands    []byte                    // of one row
 	unusable int64                     // points
+	surplus  int64                     // points of series beyond maxInputs
 }
 
 // A metric is one metric of the collection, under one name.
@@ -167,7 +168,7 @@ func (in *intake) input(metric int32, from source, attrs *attribute.Set) *input 
 	at, ok := in.ofPoint[id]
 	if !ok {
 		if len(in.inputs) >= maxInputs {
-			in.unusable++
+			in.surplus++
 			return nil
 		}
 		at = int32(len(in.inputs))

@@ -3,7 +3,6 @@ package history
 import (
 	"context"
 	"fmt"
-	"sync/atomic"
 
 	"go.opentelemetry.io/otel/attribute"
 	otelmetric "go.opentelemetry.io/otel/metric"
@@ -13,36 +12,47 @@ import (
 
 const scope = "github.com/otelperf/otelperf-go/otelperf/monitor"
 
-// Register reports lines lost to mp as otelperf.history.dropped. Every reason
-// is reported from the start, zeros too, so that a backend sees the first loss
-// as an increase. A History without a file loses no lines and registers
-// nothing. The function that is returned ends the reports.
+// Register reports to mp what is not kept, as otelperf.history.points.dropped, and
+// lines that the file lost, as otelperf.history.dropped, which a History without a
+// file does not have. Every reason is reported from the start, zeros too, so that a
+// backend sees the first loss as an increase. The function that is returned ends the
+// reports.
 func (h *History) Register(mp otelmetric.MeterProvider) (func() error, error) {
-	if h == nil || h.writer == nil {
+	if h == nil {
 		return func() error { return nil }, nil
 	}
 	meter := mp.Meter(scope, otelmetric.WithInstrumentationVersion(version.Version))
-	dropped, err := meter.Int64ObservableCounter("otelperf.history.dropped",
-		otelmetric.WithUnit("{line}"),
-		otelmetric.WithDescription("Lines of the history file that were not written or could not be read back."))
+	points, err := meter.Int64ObservableCounter("otelperf.history.points.dropped",
+		otelmetric.WithUnit("{data_point}"),
+		otelmetric.WithDescription("Data points that the history does not keep."))
 	if err != nil {
 		return nil, fmt.Errorf("history: metrics: %w", err)
 	}
-	w := h.writer
-	counts := []struct {
-		lines *atomic.Int64
-		attrs otelmetric.ObserveOption
-	}{
-		{&w.failed, dropReason("write_failed")},
-		{&w.overrun, dropReason("queue_full")},
-		{&w.damaged, dropReason("damaged")},
-	}
-	registration, err := meter.RegisterCallback(func(_ context.Context, o otelmetric.Observer) error {
-		for _, c := range counts {
-			o.ObserveInt64(dropped, c.lines.Load(), c.attrs)
-		}
+	unusable, seriesLimit := dropReason("unusable"), dropReason("series_limit")
+	observe := func(_ context.Context, o otelmetric.Observer) error {
+		s := h.Stats()
+		o.ObserveInt64(points, s.Unusable, unusable)
+		o.ObserveInt64(points, s.Turned, seriesLimit)
 		return nil
-	}, dropped)
+	}
+	all := []otelmetric.Observable{points}
+	if w := h.writer; w != nil {
+		lines, err := meter.Int64ObservableCounter("otelperf.history.dropped",
+			otelmetric.WithUnit("{line}"),
+			otelmetric.WithDescription("Lines of the history file that were not written or could not be read back."))
+		if err != nil {
+			return nil, fmt.Errorf("history: metrics: %w", err)
+		}
+		ofPoints, failed, full, damaged := observe, dropReason("write_failed"), dropReason("queue_full"), dropReason("damaged")
+		observe = func(ctx context.Context, o otelmetric.Observer) error {
+			o.ObserveInt64(lines, w.failed.Load(), failed)
+			o.ObserveInt64(lines, w.overrun.Load(), full)
+			o.ObserveInt64(lines, w.damaged.Load(), damaged)
+			return ofPoints(ctx, o)
+		}
+		all = append(all, lines)
+	}
+	registration, err := meter.RegisterCallback(observe, all...)
 	if err != nil {
 		return nil, fmt.Errorf("history: metrics: %w", err)
 	}

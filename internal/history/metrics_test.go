@@ -1,6 +1,7 @@
 package history_test
 
 import (
+	"math"
 	"os"
 	"path/filepath"
 	"testing"
@@ -15,20 +16,28 @@ import (
 // lost returns otelperf.history.dropped by reason.
 func lost(t *testing.T, reader sdkmetric.Reader) map[string]int64 {
 	t.Helper()
+	return reported(t, reader)["otelperf.history.dropped"]
+}
+
+// reported returns the metrics of a History by name and reason.
+func reported(t *testing.T, reader sdkmetric.Reader) map[string]map[string]int64 {
+	t.Helper()
+	units := map[string]string{"otelperf.history.dropped": "{line}", "otelperf.history.points.dropped": "{data_point}"}
 	var rm metricdata.ResourceMetrics
 	if err := reader.Collect(t.Context(), &rm); err != nil {
 		t.Fatal(err)
 	}
-	out := make(map[string]int64)
+	out := make(map[string]map[string]int64)
 	for _, sm := range rm.ScopeMetrics {
 		for _, m := range sm.Metrics {
 			sum, ok := m.Data.(metricdata.Sum[int64])
-			if !ok || !sum.IsMonotonic || m.Name != "otelperf.history.dropped" || m.Unit != "{line}" {
+			if !ok || !sum.IsMonotonic || m.Description == "" || units[m.Name] != m.Unit {
 				t.Fatalf("unexpected: %+v", m)
 			}
+			out[m.Name] = make(map[string]int64)
 			for _, p := range sum.DataPoints {
 				reason, _ := p.Attributes.Value("otelperf.drop.reason")
-				out[reason.AsString()] = p.Value
+				out[m.Name][reason.AsString()] = p.Value
 			}
 		}
 	}
@@ -72,7 +81,7 @@ func TestLostLinesAreAMetric(t *testing.T) {
 	if err := unregister(); err != nil {
 		t.Error(err)
 	}
-	if got := lost(t, reader); len(got) != 0 {
+	if got := reported(t, reader); len(got) != 0 {
 		t.Errorf("reported after the end: %v", got)
 	}
 }
@@ -89,17 +98,38 @@ func TestDamagedLinesAreAMetric(t *testing.T) {
 	want(t, lost(t, reader), 0, 0, 2)
 }
 
-// TestNoFileLosesNoLines: nil and in memory only.
-func TestNoFileLosesNoLines(t *testing.T) {
-	h := open(t)
+// TestPointsNotKeptAreAMetric: in memory only, where no lines are lost, and none at all.
+func TestPointsNotKeptAreAMetric(t *testing.T) {
+	h := open(t, history.WithSeries(2))
 	defer closeHistory(t, h)
-	for _, h := range []*history.History{nil, h} {
-		reader, unregister := register(t, h)
-		if got := lost(t, reader); len(got) != 0 {
-			t.Errorf("reported %v", got)
+	reader, unregister := register(t, h)
+	points := func(unusable, limit int64) {
+		t.Helper()
+		got := reported(t, reader)
+		by := got["otelperf.history.points.dropped"]
+		if len(got) != 1 || len(by) != 2 || by["unusable"] != unusable || by["series_limit"] != limit {
+			t.Errorf("reported %v, want %d unusable points and %d over the limit of series", got, unusable, limit)
 		}
-		if err := unregister(); err != nil {
-			t.Error(err)
-		}
+	}
+	points(0, 0)
+	end := time.Now()
+	for i := range 2 {
+		end = end.Add(time.Duration(i) * time.Second)
+		h.Observe(levels(end, map[string]float64{"process.a": 1, "process.b": 2, "process.c": 3, "process.d": 4, "process.e": math.NaN()}), nil)
+		points(int64(i+1), 2*int64(i+1))
+	}
+	if err := unregister(); err != nil {
+		t.Error(err)
+	}
+	if got := reported(t, reader); len(got) != 0 {
+		t.Errorf("reported after the end: %v", got)
+	}
+	var none *history.History
+	reader, unregister = register(t, none)
+	if got := reported(t, reader); len(got) != 0 {
+		t.Errorf("none reported %v", got)
+	}
+	if err := unregister(); err != nil {
+		t.Error(err)
 	}
 }

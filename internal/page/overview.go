@@ -35,6 +35,7 @@ type statsRow struct {
 	Series    int   `json:"series"`
 	Bytes     int   `json:"bytes"`
 	Turned    int64 `json:"turned"`
+	Unusable  int64 `json:"unusable"`
 	Forgotten int64 `json:"forgotten"`
 	Dropped   int64 `json:"dropped"`
 	Damaged   int64 `json:"damaged"`
@@ -149,7 +150,7 @@ func (h *Handler) look(window history.Window, now time.Time) overview {
 		o.Loading = true
 	}
 	s := hist.Stats()
-	o.Stats = statsRow{s.Series, s.Bytes, s.Turned, s.Forgotten, s.Dropped, s.Damaged}
+	o.Stats = statsRow{s.Series, s.Bytes, s.Turned, s.Unusable, s.Forgotten, s.Dropped, s.Damaged}
 	all := h.source.Status()
 	for i, s := range all {
 		if spare(all, i) {
