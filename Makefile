@@ -69,7 +69,7 @@ bench-service-long: ## The mix alone with a few of them, for longer (80 minutes)
 	$(GO) run -C internal/bench ./service -rounds 75 -time 5s -load '^mix$$' -run '^(full|hot|everything-hot)$$' -json $(CURDIR)/.cache/service-long.json
 
 .PHONY: bench-service-heap
-bench-service-heap: ## The same where more documents live: with the documentation of Go's commands (70 minutes).
+bench-service-heap: ## The same where more documents live, those of Go's src/cmd (70 minutes).
 	$(GO) run -C internal/bench ./service -rounds 50 -time 5s -load '^mix$$' -run '^(full|hot|everything-hot)$$' -corpus "$$($(GO) env GOROOT)/src/cmd" -json $(CURDIR)/.cache/service-heap.json
 
 .PHONY: soak

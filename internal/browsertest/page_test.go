@@ -236,7 +236,7 @@ func drain(t *testing.T, s *scene.Service) {
 	t.Fatal("the file is not written")
 }
 
-// TestWhatIsMissingIsTold: points that the history does not keep are counted on the page.
+// TestWhatIsMissingIsTold: what the history does not keep is counted on the page.
 func TestWhatIsMissingIsTold(t *testing.T) {
 	s := service(t, time.Minute, nil, history.WithSeries(3))
 	now := time.Now()
@@ -251,7 +251,7 @@ func TestWhatIsMissingIsTold(t *testing.T) {
 	url := serve(t, s)
 	b := tab(t, 1280, false)
 	must(t, b.Open(url))
-	must(t, b.Wait(fmt.Sprintf("document.getElementById('stats').textContent.endsWith(' · %d points over the number of series, 1 unusable points')", kept.Turned)))
+	must(t, b.Wait(fmt.Sprintf("document.getElementById('stats').textContent.endsWith(' · %d rows over the limit of series, 1 unusable points')", kept.Turned)))
 	quiet(t, b, url)
 }
 

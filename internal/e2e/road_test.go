@@ -235,6 +235,7 @@ var ours = map[string]shape{
 	"otelperf.alert.transitions":         {"{transition}", "sum", true, "otelperf.alert.state otelperf.baseline.name"},
 	"otelperf.export.dropped":            {"{data_point}", "sum", true, "otelperf.drop.reason otelperf.exporter.name"},
 	"otelperf.notify.dropped":            {"{alert}", "sum", true, "otelperf.drop.reason otelperf.sink.name"},
+	"otelperf.history.rows.dropped":      {"{row}", "sum", true, "otelperf.drop.reason"},
 	"otelperf.process.read.failures":     {"{failure}", "sum", true, ""},
 	"process.context_switches":           {"{context_switch}", "sum", true, "process.context_switch.type"},
 	"process.cpu.time":                   {"s", "sum", true, "cpu.mode"},

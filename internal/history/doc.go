@@ -34,14 +34,14 @@
 //
 // # Metrics
 //
-// [History.Register] reports what is not kept, and what the file lost:
+// [History.Register] reports what is not in memory, and what the file lost:
 //
-//	otelperf.history.points.dropped  {data_point}  counter  otelperf.drop.reason
-//	otelperf.history.dropped         {line}        counter  otelperf.drop.reason
+//	otelperf.history.rows.dropped  {row}   counter  otelperf.drop.reason
+//	otelperf.history.dropped       {line}  counter  otelperf.drop.reason
 //
-// A point is unusable (no finite number, one that contradicts itself, a second one
-// of a series in a collection) or beyond the series_limit, where those that a row
-// has in it count as one. A line is lost for write_failed (a full disk, a
+// A row lacks a point that was unusable (no finite number, one that contradicts
+// itself, a second one of a series in a collection, one of another kind than its
+// series), or is itself beyond the series_limit. A line is lost for write_failed (a full disk, a
 // missing permission, another process' file), queue_full (the disk hung for 16
 // collections) or damaged (it could not be read back).
 //
@@ -53,8 +53,8 @@
 // # Panics and errors
 //
 // Open reports bad options. Trouble with the file, a full disk or a missing
-// permission, goes to the error handler, into [Stats] and the metric, and costs lines of the
-// file, nothing else.
+// permission, goes to the error handler, into [Stats] and otelperf.history.dropped,
+// and costs lines of the file, nothing else.
 //
 // # Concurrency
 //

@@ -27,10 +27,11 @@ type History struct {
 	cfg    settings
 	writer *writer // nil without a file
 
-	mu      sync.Mutex
-	kept    *keeper
-	changed chan struct{} // closed by the next collection
-	closed  bool
+	mu       sync.Mutex
+	kept     *keeper
+	replayed int64         // rows of the file that found no room for their series
+	changed  chan struct{} // closed by the next collection
+	closed   bool
 
 	loaded chan struct{} // closed when the file was read back
 	once   sync.Once
@@ -146,12 +147,13 @@ type Stats struct {
 	From time.Time
 
 	// Unusable counts points of metrics that are kept which were no finite number,
-	// contradicted themselves or came twice.
+	// contradicted themselves, came twice or were of another kind than their series.
 	Unusable int64
 
-	// Turned counts rows and points that found no room for their series, Forgotten
+	// Turned counts rows that found no room for their series, Replayed those of them
+	// that were read back: who wrote them turned them away too. Forgotten counts
 	// stretches of 128 collections that went early to stay within the memory.
-	Turned, Forgotten int64
+	Turned, Replayed, Forgotten int64
 
 	// Written and Dropped count lines of the file. Damaged are those that could
 	// not be read back.
@@ -167,7 +169,7 @@ func (h *History) Stats() Stats {
 	defer h.mu.Unlock()
 	s := Stats{
 		Series: len(h.kept.store.table) - len(h.kept.store.free), Bytes: h.kept.store.size(),
-		Unusable: h.kept.intake.unusable, Turned: h.kept.store.turned + h.kept.intake.surplus, Forgotten: h.kept.store.forgot,
+		Unusable: h.kept.intake.unusable, Turned: h.kept.store.turned + h.kept.intake.surplus, Replayed: h.replayed, Forgotten: h.kept.store.forgot,
 	}
 	if len(h.kept.store.blocks) > 0 {
 		s.From = time.Unix(0, h.kept.store.blocks[0].from)

@@ -162,7 +162,7 @@ func (in *intake) metric(m *metricdata.Metrics) {
 }
 
 // input finds the series of a point of the metric; nil if the point cannot be
-// used. It is good until the next one is looked for.
+// used, and is counted. It is good until the next one is looked for.
 func (in *intake) input(metric int32, from source, attrs *attribute.Set) *input {
 	id := inputKey{metric, attrs.Equivalent()}
 	at, ok := in.ofPoint[id]
@@ -244,7 +244,11 @@ func numbers[N int64 | float64](in *intake, metric int32, points []metricdata.Da
 			continue
 		}
 		p := in.input(metric, s.number, &d.Attributes)
-		if p == nil || !in.sums[p.sum].kind.isNumber() {
+		if p == nil {
+			continue
+		}
+		if !in.sums[p.sum].kind.isNumber() {
+			in.unusable++
 			continue
 		}
 		in.saw(d.StartTime, d.Time)
@@ -296,7 +300,11 @@ func exponentials[N int64 | float64](in *intake, metric int32, points []metricda
 // distribution takes the point in in.current.
 func (in *intake) distribution(metric int32, attrs *attribute.Set, start, end time.Time, delta bool) {
 	p := in.input(metric, in.metrics[metric].spread, attrs)
-	if p == nil || p.part == none {
+	if p == nil {
+		return
+	}
+	if p.part == none {
+		in.unusable++
 		return
 	}
 	in.saw(start, end)

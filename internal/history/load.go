@@ -30,7 +30,10 @@ func (h *History) load() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	live := h.kept
+	h.replayed = old.store.turned
 	old.store.absorb(live.store)
+	old.store.turned += live.store.turned
+	old.store.forgot += live.store.forgot
 	live.store = old.store
 	live.events = append(old.events, live.events...)
 	close(h.loaded)

@@ -12,9 +12,9 @@ import (
 
 const scope = "github.com/otelperf/otelperf-go/otelperf/monitor"
 
-// Register reports to mp what is not kept, as otelperf.history.points.dropped, and
-// lines that the file lost, as otelperf.history.dropped, which a History without a
-// file does not have. Every reason is reported from the start, zeros too, so that a
+// Register reports to mp the rows that are not in memory, as
+// otelperf.history.rows.dropped, and the lines that the file lost, as
+// otelperf.history.dropped, which a History without a file does not have. Every reason is reported from the start, zeros too, so that a
 // backend sees the first loss as an increase. The function that is returned ends the
 // reports.
 func (h *History) Register(mp otelmetric.MeterProvider) (func() error, error) {
@@ -22,20 +22,20 @@ func (h *History) Register(mp otelmetric.MeterProvider) (func() error, error) {
 		return func() error { return nil }, nil
 	}
 	meter := mp.Meter(scope, otelmetric.WithInstrumentationVersion(version.Version))
-	points, err := meter.Int64ObservableCounter("otelperf.history.points.dropped",
-		otelmetric.WithUnit("{data_point}"),
-		otelmetric.WithDescription("Data points that the history does not keep."))
+	rows, err := meter.Int64ObservableCounter("otelperf.history.rows.dropped",
+		otelmetric.WithUnit("{row}"),
+		otelmetric.WithDescription("Rows that the history in memory lacks: of points that could not be used, and of series beyond the limit."))
 	if err != nil {
 		return nil, fmt.Errorf("history: metrics: %w", err)
 	}
 	unusable, seriesLimit := dropReason("unusable"), dropReason("series_limit")
 	observe := func(_ context.Context, o otelmetric.Observer) error {
 		s := h.Stats()
-		o.ObserveInt64(points, s.Unusable, unusable)
-		o.ObserveInt64(points, s.Turned, seriesLimit)
+		o.ObserveInt64(rows, s.Unusable, unusable)
+		o.ObserveInt64(rows, s.Turned-s.Replayed, seriesLimit)
 		return nil
 	}
-	all := []otelmetric.Observable{points}
+	all := []otelmetric.Observable{rows}
 	if w := h.writer; w != nil {
 		lines, err := meter.Int64ObservableCounter("otelperf.history.dropped",
 			otelmetric.WithUnit("{line}"),
@@ -43,12 +43,12 @@ func (h *History) Register(mp otelmetric.MeterProvider) (func() error, error) {
 		if err != nil {
 			return nil, fmt.Errorf("history: metrics: %w", err)
 		}
-		ofPoints, failed, full, damaged := observe, dropReason("write_failed"), dropReason("queue_full"), dropReason("damaged")
+		ofRows, failed, full, damaged := observe, dropReason("write_failed"), dropReason("queue_full"), dropReason("damaged")
 		observe = func(ctx context.Context, o otelmetric.Observer) error {
 			o.ObserveInt64(lines, w.failed.Load(), failed)
 			o.ObserveInt64(lines, w.overrun.Load(), full)
 			o.ObserveInt64(lines, w.damaged.Load(), damaged)
-			return ofPoints(ctx, o)
+			return ofRows(ctx, o)
 		}
 		all = append(all, lines)
 	}

@@ -150,6 +150,37 @@ func TestUnusable(t *testing.T) {
 	}
 }
 
+// TestAnotherKind: a metric that becomes a distribution, or is none any more, has no
+// further rows in its series, and that is counted.
+func TestAnotherKind(t *testing.T) {
+	spread := func(end time.Time, name string) *metricdata.ResourceMetrics {
+		rm := interval(end, 5)
+		rm.ScopeMetrics[0].Metrics[0].Name = name
+		return rm
+	}
+	end := time.Now()
+	for _, tc := range []struct{ first, second *metricdata.ResourceMetrics }{
+		{levels(end, map[string]float64{"process.a": 1}), spread(end.Add(time.Second), "process.a")},
+		{spread(end, "process.a"), levels(end.Add(time.Second), map[string]float64{"process.a": 1})},
+	} {
+		for _, m := range []*metricdata.ResourceMetrics{tc.first, tc.second} {
+			if h, ok := m.ScopeMetrics[0].Metrics[0].Data.(metricdata.Histogram[float64]); ok {
+				h.DataPoints[0].Attributes = *attribute.EmptySet() // as the number has
+			}
+		}
+		h := open(t)
+		h.Observe(tc.first, nil)
+		if s := h.Stats(); s.Unusable != 0 || s.Series != 1 {
+			t.Errorf("at first %+v", s)
+		}
+		h.Observe(tc.second, nil)
+		if s := h.Stats(); s.Unusable != 1 || s.Series != 1 {
+			t.Errorf("then %+v", s)
+		}
+		closeHistory(t, h)
+	}
+}
+
 // TestWideAmongNarrow: a series with many buckets does not make the others take as much.
 func TestWideAmongNarrow(t *testing.T) {
 	const series, buckets = 300, 10_000

@@ -22,8 +22,8 @@
 // metrics of the runtime with the schedule latency, the process.* metrics of the
 // conventions, otelperf.baseline.* and otelperf.alert.* about the baselines,
 // otelperf.export.dropped and otelperf.notify.dropped for what could not be
-// delivered, otelperf.history.points.dropped and otelperf.history.dropped for data
-// points that the history does not keep and lines that its file lost, and
+// delivered, otelperf.history.rows.dropped and otelperf.history.dropped for rows
+// that the history does not keep in memory and lines that its file lost, and
 // otelperf.recorded.* for the values given to [Monitor.Record]:
 //
 //	otelperf.recorded.duration     s              otelperf.baseline.name, otelperf.source

@@ -61,9 +61,9 @@ func Place() error {
 	return nil
 }
 
-// ofService says that an interrupt at the terminal is not for the service, but that it
-// ends if this process does, stopped or not.
-func ofService() *syscall.SysProcAttr {
+// serviceAttributes say that an interrupt at the terminal is not for the service, but
+// that it ends with the thread that starts it, stopped or not.
+func serviceAttributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }
 

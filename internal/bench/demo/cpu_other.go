@@ -17,8 +17,8 @@ func Placing() string { return "generator and service share all CPUs" }
 // Place keeps this process, the generator, to its CPUs: not on this system.
 func Place() error { return nil }
 
-// ofService says that an interrupt at the terminal is not for the service.
-func ofService() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+// serviceAttributes say that an interrupt at the terminal is not for the service.
+func serviceAttributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
 func onServiceCPUs(start func() error) error { return start() }
 

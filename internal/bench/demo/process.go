@@ -152,16 +152,20 @@ func Start(ctx context.Context, binary string, o Options) (*Process, error) {
 		ended:  make(chan struct{}),
 	}
 	p.cmd.Dir = o.Dir
-	p.cmd.SysProcAttr = ofService()
+	p.cmd.SysProcAttr = serviceAttributes()
 	p.cmd.Stdout, p.cmd.Stderr = io.Discard, p.stderr
 	p.cmd.Env = append(environment(), fmt.Sprint("GOMAXPROCS=", len(serviceCPUs())))
 	p.cmd.Env = append(p.cmd.Env, o.Env...)
 	started := make(chan error)
 	go func() {
-		// On Linux a service ends with the thread that started it: that stays as long.
+		// On Linux a service ends with the thread that started it, so that is kept.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		err := onServiceCPUs(p.cmd.Start)
+		if err != nil && p.cmd.Process != nil { // it runs, but the thread is not where it was
+			_ = p.cmd.Process.Kill()
+			_ = p.cmd.Wait()
+		}
 		started <- err
 		if err == nil {
 			p.err = p.cmd.Wait()

@@ -87,7 +87,9 @@ func generate() error {
 	if err != nil {
 		return err
 	}
-	p, err := demo.Start(context.Background(), program, demo.Options{Env: []string{asService + "=1"}})
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	p, err := demo.Start(ctx, program, demo.Options{Env: []string{asService + "=1"}})
 	if err != nil {
 		return err
 	}
@@ -107,6 +109,7 @@ func TestKilledLeavesNoService(t *testing.T) {
 		t.Fatal(err)
 	}
 	generator := exec.CommandContext(t.Context(), program)
+	generator.Stderr = os.Stderr
 	generator.Env = append(os.Environ(), asService+"="+asGenerator)
 	stdin, err := generator.StdinPipe()
 	if err != nil {

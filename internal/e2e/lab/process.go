@@ -208,7 +208,8 @@ func Port(t testing.TB) int {
 
 // bindable reports why nobody could listen at a port now. It does not listen itself:
 // a process that is just being started has a copy of every listener until its program
-// is loaded, and the port would be taken for as long as that, though closed here.
+// is loaded, and the port would be taken for as long as that, though closed here. A copy
+// of what is only bound hinders nobody who sets SO_REUSEADDR, as every listener of Go.
 func bindable(port int) error {
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {

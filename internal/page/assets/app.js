@@ -82,7 +82,7 @@ function show(o) {
     timed(section.querySelector("table"), rows, section.dataset.kind, o, state, select);
   }
   const lost = [
-    o.stats.turned && o.stats.turned + " points over the number of series", o.stats.unusable && o.stats.unusable + " unusable points",
+    o.stats.turned && o.stats.turned + " rows over the limit of series", o.stats.unusable && o.stats.unusable + " unusable points",
     o.stats.forgotten && "older history gave way to the memory limit",
     o.stats.dropped && o.stats.dropped + " lines not written to the file", o.stats.damaged && o.stats.damaged + " damaged lines in the file",
   ].filter(Boolean);
