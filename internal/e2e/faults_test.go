@@ -2,9 +2,11 @@ package e2e_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -80,6 +82,20 @@ func (s *street) open() {
 	lab.Eventually(s.t, 10*time.Second, s.network.Start)
 }
 
+// shut stops the network, and returns when nobody listens there: a copy of its listener
+// in a process that is being started takes connections that nobody will answer.
+func (s *street) shut() {
+	s.t.Helper()
+	s.network.Stop()
+	lab.Eventually(s.t, 10*time.Second, func() error {
+		conn, err := net.Dial("tcp", s.network.Listen)
+		if err != nil {
+			return nil //nolint:nilerr // refused, as it should be
+		}
+		return errors.Join(fmt.Errorf("somebody listens at %s", s.network.Listen), conn.Close())
+	})
+}
+
 // straightTo leads the network to another port of the Collector, past the front.
 func (s *street) straightTo(port int) {
 	s.network.Stop()
@@ -148,7 +164,7 @@ var faults = []fault{
 	{name: "bandwidth", inject: func(s *street) { s.toxic("bandwidth", `{"rate":1}`) }, heal: (*street).clean},
 	{name: "black hole", inject: func(s *street) { s.toxic("timeout", `{"timeout":0}`) }, heal: (*street).clean},
 	{name: "resetting", inject: func(s *street) { s.toxic("reset_peer", `{"timeout":0}`) }, heal: (*street).clean},
-	{name: "refusing", inject: func(s *street) { s.network.Stop() }, heal: (*street).open},
+	{name: "refusing", inject: (*street).shut, heal: (*street).open},
 	{name: "429 with Retry-After", inject: func(s *street) { s.answers(status(http.StatusTooManyRequests)) }, heal: (*street).answersItself},
 	{name: "503 with Retry-After", inject: func(s *street) { s.answers(status(http.StatusServiceUnavailable)) }, heal: (*street).answersItself},
 	{name: "partial success", inject: func(s *street) { s.answers(partial) }, heal: (*street).answersItself},
@@ -288,7 +304,7 @@ func TestDeltaThroughOutage(t *testing.T) {
 	svc := startService(t, fmt.Sprintf("[monitoring]\ninterval_seconds = 0.25\n[export]\nexporters = [\"otlp\"]\nendpoint = %q\ntemporality = \"delta\"\ntimeout_seconds = 1\n", "http://"+s.network.Listen))
 	svc.record(50, time.Millisecond)
 	wantTotal(t, s.collector, 50)
-	s.network.Stop()
+	s.shut()
 	recorded := uint64(50)
 	every(func() { svc.record(1, time.Millisecond); recorded++ }, 2500*time.Millisecond)
 	s.open()

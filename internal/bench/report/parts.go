@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"runtime"
 	"slices"
 	"sync"
@@ -24,6 +25,9 @@ type parts struct {
 	// What a function that does nothing takes to be called by the measurement is
 	// in all of them.
 	empty, function, clock, active, record, exponential, recordOnly, whole float64
+
+	// A Record of the SDK with no attributes, and with six that were made beforehand.
+	sdkNone, sdkSix float64
 
 	// The whole in each round by one thread, by one for each core at the same
 	// operation, and by one for each at an operation of its own, which share
@@ -77,6 +81,15 @@ func boundOn(mp metric.MeterProvider) (metric.Float64Histogram, error) {
 	}).Bind(attribute.String("k", "v")), nil
 }
 
+// recordOptions returns what a measurement with n attributes is recorded with.
+func recordOptions(n int) []metric.RecordOption {
+	var attrs []attribute.KeyValue
+	for i := range n {
+		attrs = append(attrs, attribute.String(fmt.Sprint("k", i), "v"))
+	}
+	return []metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(attrs...))}
+}
+
 func measureParts(rounds int) (p parts, err error) {
 	ctx := context.Background()
 	mp, collect, err := hotProvider()
@@ -104,6 +117,12 @@ func measureParts(rounds int) (p parts, err error) {
 	if err != nil {
 		return p, err
 	}
+	sdk, err := sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewManualReader())).Meter("parts").
+		Float64Histogram(metricName, metric.WithUnit("s"), metric.WithExplicitBucketBoundaries(boundaries...))
+	if err != nil {
+		return p, err
+	}
+	none, six := recordOptions(0), recordOptions(6)
 	var count stripe.Count
 	count.Init()
 	clock := func() {
@@ -130,6 +149,8 @@ func measureParts(rounds int) (p parts, err error) {
 		{&p.exponential, calls, times(func() { exponential.Record(ctx, 0.0003) })},
 		{&p.recordOnly, calls, times(func() { op.Record(ctx, 300*time.Microsecond, nil) })},
 		{&p.whole, calls, times(func() { _ = op.Do(ctx, nothing) })},
+		{&p.sdkNone, calls, times(func() { sdk.Record(ctx, 0.0003, none...) })},
+		{&p.sdkSix, calls, times(func() { sdk.Record(ctx, 0.0003, six...) })},
 	}
 	for round := range rounds {
 		if err := collect(); err != nil { // as a service does, now and then

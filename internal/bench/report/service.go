@@ -169,10 +169,10 @@ func (r report) serviceText(p printer) {
 			howMeasured(s, p)
 		case s.Like(r.services[0]):
 			anotherText(s, p)
-		case s.GOGC != "":
+		case s.GOGC != "" && s.Corpus == "":
 			p("The same with GOGC=%s in the environment:", s.GOGC)
 			p("")
-		case s.Corpus != "":
+		default:
 			corpusText(s, p)
 		}
 		tablesOf(s, p)

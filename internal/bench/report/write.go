@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/otel"
+
 	"github.com/otelperf/otelperf-go/internal/bench/result"
 )
 
@@ -115,6 +117,7 @@ func (r report) claims(p printer) {
 	}
 	p("")
 	r.notWon(p)
+	r.ofSDK(p)
 }
 
 func verdict(ok bool) string {
@@ -184,6 +187,15 @@ func (r report) notWon(p printer) {
 	p("")
 	p("A plain timer counts nothing that is under way, tells no failure from a success, has no exemplars, and")
 	p("some keep no minimum and maximum. That is a reason and not an excuse.")
+	p("")
+}
+
+// ofSDK says what of a Record of the SDK grows with the attributes.
+func (r report) ofSDK(p printer) {
+	none, six := r.parts.sdkNone-r.parts.empty, r.parts.sdkSix-r.parts.empty
+	p("A Record of the SDK %s takes %.0f ns of processor time with no attributes and %.0f with six that were made", otel.Version(), none, six)
+	p("beforehand: it looks through all attributes of each measurement for maps that have a key twice, at %.0f ns for each.", (six-none)/6)
+	p("Nothing that records by the SDK gets around that, and the middleware has the six that the conventions ask for.")
 	p("")
 }
 
