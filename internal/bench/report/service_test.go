@@ -119,3 +119,34 @@ func TestLongerRun(t *testing.T) {
 		}
 	}
 }
+
+// TestIntroductions: each run says what is not as in the first one.
+func TestIntroductions(t *testing.T) {
+	t.Parallel()
+	loads, names := []string{result.Mix}, []string{result.ByHand, result.Full, result.Hot}
+	first := ran("", time.Second, loads, names)
+	long := ran("", 2*time.Second, loads, names)
+	gc := ran("100", time.Second, loads, names)
+	documents := ran("", 2*time.Second, loads, names)
+	documents.Corpus = "cmd"
+	var out strings.Builder
+	report{services: []result.Service{first, long, documents, gc}}.serviceText(func(format string, args ...any) { fmt.Fprintf(&out, format+"\n", args...) })
+	last := 0
+	for _, want := range []string{
+		"`make bench-service` on ", "Load `mix`, 2 rounds:",
+		"`make bench-service-long` on ", "Load `mix`, 2 rounds:",
+		"`make bench-service-heap` on ", "What a request costs more", "Load `mix`, 2 rounds, documents of `cmd`:",
+		"The same with GOGC=100 in the environment:", "Load `mix`, 2 rounds, GOGC=100:",
+	} {
+		at := strings.Index(out.String()[last:], want)
+		if at < 0 {
+			t.Fatalf("no %q after %d characters of\n%s", want, last, out.String())
+		}
+		last += at + len(want)
+	}
+	for _, once := range []string{"By perf (`mix`", "`make bench-service-heap`", "The same with GOGC"} {
+		if n := strings.Count(out.String(), once); n != 1 {
+			t.Errorf("%q is there %d times", once, n)
+		}
+	}
+}
