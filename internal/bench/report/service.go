@@ -192,8 +192,8 @@ func anotherText(s result.Service, p printer) {
 func corpusText(s result.Service, p printer) {
 	p("What the p99 owes to so small a heap: the same with the documents of another folder, `%s`. `make bench-service-heap`", s.Corpus)
 	p("on %s searches those of Go's src/cmd, %d rounds of %v: more than twice as many documents, of which 20 MB live and not 5.", s.When.UTC().Format(moment), s.Rounds, s.Length)
-	p("A search takes as long, but garbage is collected four times more seldom, and then 4 to 5 ms of marking are")
-	p("the same for all of them within noise. (By gctrace, by hand, on an AMD EPYC.)")
+	p("A search takes as long, but garbage is collected four times more seldom, and of the 4 to 5 ms that a marking takes then")
+	p("what a library keeps alive is no part that could be seen. (By gctrace, by hand, on an AMD EPYC.)")
 	if s.GOGC != "" {
 		p("GOGC=%s in the environment.", s.GOGC)
 	}

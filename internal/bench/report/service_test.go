@@ -135,7 +135,7 @@ func TestIntroductions(t *testing.T) {
 	for _, want := range []string{
 		"`make bench-service` on ", "Load `mix`, 2 rounds:",
 		"`make bench-service-long` on ", "Load `mix`, 2 rounds:",
-		"`make bench-service-heap` on ", "What a request costs more", "Load `mix`, 2 rounds, documents of `cmd`:",
+		"`make bench-service-heap`\non ", "What a request costs more", "Load `mix`, 2 rounds, documents of `cmd`:",
 		"The same with GOGC=100 in the environment:", "Load `mix`, 2 rounds, GOGC=100:",
 	} {
 		at := strings.Index(out.String()[last:], want)
