@@ -225,8 +225,12 @@ func TestDeltaWithoutAnswer(t *testing.T) {
 		t.Run(strings.ReplaceAll(protocol, "/", " "), func(t *testing.T) {
 			t.Parallel()
 			s := newStreet(t, false)
+			// By HTTP the first byte that comes back is the answer's.
+			forget, remember := func() { s.toxicDown("limit_data", `{"bytes":0}`) }, s.clean
 			if protocol == "grpc" {
-				s.straightTo(s.collector.GRPC)
+				f := newForgetful(t, s.collector.GRPC)
+				s.straightTo(f.port())
+				forget, remember = func() { f.forgets.Store(true) }, func() { f.forgets.Store(false) }
 			}
 			l := newLedger()
 			svc := deltaService(t, "http://"+s.network.Listen, protocol, l)
@@ -234,10 +238,9 @@ func TestDeltaWithoutAnswer(t *testing.T) {
 			record := func() { svc.record(1, time.Millisecond); recorded++ }
 			record()
 			wantTotal(t, s.collector, recorded) // there is a connection
-			// The first byte that comes back ends the connection.
-			s.toxicDown("limit_data", `{"bytes":0}`)
+			forget()
 			every(record, time.Second)
-			s.clean()
+			remember()
 			every(record, 500*time.Millisecond)
 			wantTotal(t, s.collector, recorded)
 			var a account
