@@ -120,7 +120,7 @@ func TestDriveAbandonsWhatHangs(t *testing.T) {
 	defer server.Close()
 	defer close(done)
 	d := &driver{base: server.URL, clients: 2, documents: someDocuments, timeout: time.Minute, grace: 20 * time.Millisecond}
-	got := d.run(t.Context(), 20*time.Millisecond)
+	got := d.run(t.Context(), 500*time.Millisecond)
 	if got.requests != 2 || got.failed != 2 || got.failure.Error() != "no answer 20ms after the end" {
 		t.Errorf("got %+v", got)
 	}

@@ -192,7 +192,7 @@ func TestOTLPRetryAfter(t *testing.T) {
 			t.Parallel()
 			test.h.backend = &backend{sums: map[string]float64{}, received: make(chan struct{}, 9)}
 			// The exporter would wait by itself, if it were given the time.
-			e := queue.New(test.make(t, test.h), queue.WithTimeout(200*time.Millisecond), queue.WithErrorHandler(func(error) {}))
+			e := queue.New(test.make(t, test.h), queue.WithTimeout(500*time.Millisecond), queue.WithErrorHandler(func(error) {}))
 			for range 3 {
 				give(t, e, delta("d", 1))
 			}

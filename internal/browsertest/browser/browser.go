@@ -58,6 +58,7 @@ func Start(ctx context.Context) (*Browser, error) {
 		chromedp.NoDefaultBrowserCheck, chromedp.DisableGPU, chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("disable-sync", true), chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("hide-scrollbars", true),
+		chromedp.WSURLReadTimeout(2*time.Minute), // a first start is a cold one
 	)
 	browser, done := chromedp.NewContext(allocator)
 	b := &Browser{ctx: browser, cancel: func() {

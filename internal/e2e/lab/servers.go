@@ -106,8 +106,31 @@ func StartGateway(t testing.TB, env ...string) *Collector {
 // ready.
 func (c *Collector) Start() {
 	c.t.Helper()
+	c.mend()
 	c.Process = Run(c.t, "otelcol", c.cwd, c.env, c.args...)
 	c.ready(fmt.Sprintf("http://127.0.0.1:%d/", c.health))
+}
+
+// mend ends the last line of the file of metrics if a Collector that was killed has
+// not: it writes a line and then its end. The next one would go on in that line.
+func (c *Collector) mend() {
+	c.t.Helper()
+	path := filepath.Join(c.Dir, "metrics.jsonl")
+	data, err := os.ReadFile(path)
+	if os.IsNotExist(err) {
+		return
+	}
+	whole := bytes.LastIndexByte(data, '\n') + 1
+	switch last := data[whole:]; {
+	case err != nil || len(last) == 0:
+	case json.Valid(last):
+		err = os.WriteFile(path, append(data, '\n'), 0o600)
+	default: // nobody has been told that it is there
+		err = os.Truncate(path, int64(whole))
+	}
+	if err != nil {
+		c.t.Fatal(err)
+	}
 }
 
 // Endpoint is the OTLP endpoint for HTTP.
