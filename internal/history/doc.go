@@ -41,9 +41,9 @@
 //
 // A row lacks a point that was unusable (no finite number, one that contradicts
 // itself, a second one of a series in a collection, one of another kind than its
-// series), or is itself beyond the series_limit. A line is lost for write_failed (a full disk, a
-// missing permission, another process' file), queue_full (the disk hung for 16
-// collections) or damaged (it could not be read back).
+// series), or is itself beyond the series_limit. A line is lost for write_failed
+// (a full disk, a missing permission, another process' file), queue_full (the disk
+// hung for 16 collections) or damaged (it could not be read back).
 //
 // # Cardinality
 //

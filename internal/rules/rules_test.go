@@ -3,7 +3,11 @@ package rules_test
 import (
 	"bytes"
 	"encoding/json"
+	"io/fs"
 	"math"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -67,6 +71,43 @@ func TestNames(t *testing.T) {
 	}
 	if _, err := rules.New(nil, minute(func(o *rules.Options) { o.Strategy = "none" })); err == nil {
 		t.Error("an unknown strategy is no error")
+	}
+}
+
+// TestDrops: there are rules for each metric of this repository that counts what was
+// dropped or left out, without being told of it.
+func TestDrops(t *testing.T) {
+	t.Parallel()
+	name := regexp.MustCompile(`"(otelperf\.[a-z_.]+\.(?:dropped|rejected|missed|failures))"`)
+	found := make(map[string]bool)
+	for _, dir := range []string{"views", "middleware", "otelperf", "internal"} {
+		err := filepath.WalkDir(filepath.Join("..", "..", dir), func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") || strings.Contains(path, "rules") {
+				return err
+			}
+			source, err := os.ReadFile(path)
+			for _, m := range name.FindAllSubmatch(source, -1) {
+				found[string(m[1])] = true
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(found) < 13 {
+		t.Errorf("only %v are in the source", found)
+	}
+	for metric := range found {
+		s, err := rules.New([]views.Baseline{{Name: "drops", Metric: metric, Statistic: views.Rate, Target: 1}}, minute(nil))
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		want := strings.ReplaceAll(metric, ".", "_") + "_total"
+		if r := find(t, s, "otelperf:baseline:value", ""); !strings.Contains(r.Expr, want+"[") {
+			t.Errorf("%s does not contain %s", r.Expr, want)
+		}
 	}
 }
 
