@@ -27,6 +27,13 @@ test: ## Run all tests: with the race detector, then the allocation budgets with
 	  (cd $$m && $(GO) test -shuffle=on -run 'Alloc' ./...); \
 	done
 
+# The newest release of Go, which need not be the one that is installed.
+NEXT     := go1.27.4
+
+.PHONY: test-next
+test-next: ## Run all tests with the newest release of Go, which is downloaded.
+	GOTOOLCHAIN=$(NEXT) $(MAKE) test
+
 .PHONY: check
 check: $(LINT) ## Run vet, the linter, and check that modules and generated files are up to date.
 	@set -e; for m in $(MODULES) internal/e2e; do \

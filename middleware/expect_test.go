@@ -4,11 +4,13 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"go/build"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -49,10 +51,10 @@ func (x *exchange) readAll(r *http.Request) {
 // A handler that begins to answer before it reads the body makes both ends wait
 // for each other, without us as well: net/http's server sends no 100 after the
 // final header, and its client sends no body before the 100. HTTP/2 does so if the
-// header was sent, HTTP/1 also if it was only set, and then they wait for as long
-// as ExpectContinueTimeout says. An HTTP/1 client that has the header before that
-// takes it for an answer and will never send the body: then they wait for each
-// other until one gives up.
+// header was sent, and then they wait for as long as ExpectContinueTimeout says. Until
+// Go 1.26 HTTP/1 does so too, also if the header was only set; and a client that has it
+// before that takes it for an answer and will never send the body: then they wait for
+// each other until one gives up. From Go 1.27 on the handler gets an error instead.
 //
 // Time is that of a bubble and the wire is in memory, so that the hours are
 // measured without being waited for.
@@ -80,13 +82,13 @@ func TestExpectContinue(t *testing.T) {
 			w.WriteHeader(http.StatusAccepted)
 			x.readAll(r)
 			io.WriteString(w, "ok")
-		}, [3]time.Duration{1: continueTimeout}, 202},
+		}, [3]time.Duration{1: until126(continueTimeout)}, 202},
 		"sends the header, then reads": {func(x *exchange, w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(http.StatusAccepted)
 			http.NewResponseController(w).Flush()
 			x.readAll(r)
 			io.WriteString(w, "ok")
-		}, [3]time.Duration{1: patience, 2: continueTimeout}, 202},
+		}, [3]time.Duration{1: until126(patience), 2: continueTimeout}, 202},
 	} {
 		for _, k := range kinds() {
 			t.Run(name+", "+k.name, func(t *testing.T) {
@@ -121,6 +123,14 @@ func TestExpectContinue(t *testing.T) {
 			})
 		}
 	}
+}
+
+// until126 is how long net/http waits where it does not from Go 1.27 on.
+func until126(d time.Duration) time.Duration {
+	if slices.Contains(build.Default.ReleaseTags, "go1.27") {
+		return 0
+	}
+	return d
 }
 
 // expect sends one request in a bubble. A nil wrapper stands for none.
@@ -188,6 +198,7 @@ func (k kind) expect(t *testing.T, handler func(*exchange, http.ResponseWriter, 
 		base.CloseIdleConnections()
 		s.Close()
 		<-served
+		pass(time.Second) // net/http waits before it ends a connection whose request was not read
 	})
 	return x
 }

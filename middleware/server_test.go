@@ -217,52 +217,62 @@ func TestUnreadAndHalfReadBodies(t *testing.T) {
 }
 
 // TestMultipartFilesAreRemoved has the server clean up after the handler, which
-// it can only if it finds the form in the request that it knows.
+// it can only if it finds the form in the request that it knows. With Go 1.27 it
+// does not by HTTP/2, without us as well.
 func TestMultipartFilesAreRemoved(t *testing.T) {
-	for name, opts := range map[string][]middleware.Option{
-		"plain": nil, "context": {middleware.WithContextAttributes(), middleware.WithBodySizes()},
-	} {
-		t.Run(name, func(t *testing.T) {
-			var file string
-			onEach(t, func(_ http.ResponseWriter, r *http.Request) {
-				if err := r.ParseMultipartForm(1); err != nil {
-					t.Error(err)
-					return
+	var file string
+	h := http.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if err := r.ParseMultipartForm(1); err != nil {
+			t.Error(err)
+			return
+		}
+		f, err := r.MultipartForm.File["f"][0].Open()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer f.Close()
+		file = f.(*os.File).Name()
+		if _, err := os.Stat(file); err != nil {
+			t.Error(err)
+		}
+	}))
+	removed := func(t *testing.T, k kind, h http.Handler) bool {
+		s, c, _ := k.start(t, h)
+		var b bytes.Buffer
+		w := multipart.NewWriter(&b)
+		part, err := w.CreateFormFile("f", "big.bin")
+		if err != nil {
+			t.Fatal(err)
+		}
+		part.Write(make([]byte, 1<<16))
+		w.Close()
+		resp, err := c.Post(s.URL+"/x", w.FormDataContentType(), &b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		c.CloseIdleConnections()
+		s.Close()
+		err = os.Remove(file)
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			t.Fatal(err)
+		}
+		return err != nil
+	}
+	for _, k := range kinds() {
+		t.Run(k.name, func(t *testing.T) {
+			want := removed(t, k, h)
+			if k.version == "1.1" && !want {
+				t.Fatal("net/http itself does not remove the file")
+			}
+			for name, opts := range map[string][]middleware.Option{
+				"plain": nil, "context": {middleware.WithContextAttributes(), middleware.WithBodySizes()},
+			} {
+				if got := removed(t, k, newMeter(t).server(opts...).Handler(middleware.Route(muxOf("/{path...}", h)))); got != want {
+					t.Errorf("%s: the file is removed: %v; by net/http itself: %v", name, got, want)
 				}
-				f, err := r.MultipartForm.File["f"][0].Open()
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				defer f.Close()
-				file = f.(*os.File).Name()
-				if _, err := os.Stat(file); err != nil {
-					t.Error(err)
-				}
-			}, opts, func(t *testing.T, m *meter, url string, c *http.Client, finish func() map[string]string) {
-				var b bytes.Buffer
-				w := multipart.NewWriter(&b)
-				part, err := w.CreateFormFile("f", "big.bin")
-				if err != nil {
-					t.Fatal(err)
-				}
-				part.Write(make([]byte, 1<<16))
-				w.Close()
-				r, err := http.NewRequest(http.MethodPost, url+"/x", &b)
-				if err != nil {
-					t.Fatal(err)
-				}
-				r.Header.Set("Content-Type", w.FormDataContentType())
-				resp, err := c.Do(r)
-				if err != nil {
-					t.Fatal(err)
-				}
-				resp.Body.Close()
-				finish()
-				if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) {
-					t.Errorf("%s is still there: %v", file, err)
-				}
-			})
+			}
 		})
 	}
 }

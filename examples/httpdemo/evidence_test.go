@@ -61,7 +61,7 @@ func openEvidence(t *testing.T, folder string) {
 		t.Errorf("the README has no commands below its table:\n%s", readme)
 	}
 	traces := shell(t, folder, "go tool pprof -traces -tagfocus=operation=search goroutine.pprof")
-	stack := regexp.MustCompile(`(?s)operation: +search\n.*main\.wait\n +main\.newService\.find\..*main\.\(\*api\)\.search\n`)
+	stack := regexp.MustCompile(`(?s)operation: +search\n.*main\.wait\n +main\.(newService\.)?find\..*main\.\(\*api\)\.search\n`)
 	if !stack.MatchString(traces) {
 		t.Errorf("the stack of a search does not lead to where it waits:\n%s", traces)
 	}
@@ -75,7 +75,7 @@ var evidenceChecks = map[string]struct {
 }{
 	"trace.out": {"go tool trace trace.out", func(t *testing.T, folder, _ string) { // as it is opened, without the browser
 		events := shell(t, folder, "go tool trace -d=parsed trace.out")
-		blocks := regexp.MustCompile(`(?m)Running->Waiting Reason="select"\n(TransitionStack=|Stack=)?\n?(\t.*\n)*?\tmain\.wait @.*\n.*\n\tmain\.newService\.find\.`)
+		blocks := regexp.MustCompile(`(?m)Running->Waiting Reason="select"\n(TransitionStack=|Stack=)?\n?(\t.*\n)*?\tmain\.wait @.*\n.*\n\tmain\.(newService\.)?find\.`)
 		if !blocks.MatchString(events) {
 			i := max(0, strings.Index(events, "\tmain.wait @")-1500)
 			t.Errorf("in trace.out no goroutine begins to wait in main.wait but %.4000s", events[i:])
