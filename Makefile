@@ -75,6 +75,10 @@ bench-service-gc: ## The same for some, collecting garbage as often as Go does b
 bench-service-long: ## The mix alone with a few of them, for longer (80 minutes).
 	$(GO) run -C internal/bench ./service -rounds 75 -time 5s -load '^mix$$' -run '^(full|hot|everything-hot)$$' -json $(CURDIR)/.cache/service-long.json
 
+.PHONY: bench-service-next
+bench-service-next: ## The same with the newest release of Go (70 minutes).
+	GOTOOLCHAIN=$(NEXT) $(GO) run -C internal/bench ./service -rounds 62 -time 5s -load '^mix$$' -run '^(full|hot|everything-hot)$$' -json $(CURDIR)/.cache/service-next.json
+
 .PHONY: bench-service-heap
 bench-service-heap: ## The same where more documents live, those of Go's src/cmd (70 minutes).
 	$(GO) run -C internal/bench ./service -rounds 50 -time 5s -load '^mix$$' -run '^(full|hot|everything-hot)$$' -corpus "$$($(GO) env GOROOT)/src/cmd" -json $(CURDIR)/.cache/service-heap.json
@@ -93,6 +97,9 @@ soak-sdk: ## The same on the SDK's own road.
 .cache/service-long.json:
 	$(MAKE) bench-service-long
 
+.cache/service-next.json:
+	$(MAKE) bench-service-next
+
 .cache/service-heap.json:
 	$(MAKE) bench-service-heap
 
@@ -106,8 +113,8 @@ soak-sdk: ## The same on the SDK's own road.
 	$(MAKE) soak-sdk
 
 .PHONY: bench-report
-bench-report: .cache/service.json .cache/service-long.json .cache/service-heap.json .cache/service-gogc100.json .cache/soak.json .cache/soak-sdk.json ## Write docs/PERFORMANCE.md from a run, after the bench-service and soak targets that were not run (five hours).
-	$(GO) run -C internal/bench ./report
+bench-report: .cache/service.json .cache/service-long.json .cache/service-next.json .cache/service-heap.json .cache/service-gogc100.json .cache/soak.json .cache/soak-sdk.json ## Write docs/PERFORMANCE.md from a run, after the bench-service and soak targets that were not run (six hours).
+	GOTOOLCHAIN=$(NEXT) $(GO) run -C internal/bench ./report
 
 .PHONY: pictures
 pictures: ## Make the screenshots of the page in docs/images; needs Chromium.

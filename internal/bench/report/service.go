@@ -30,7 +30,7 @@ func (r report) claimsOf(i int, p printer) {
 	if !ok {
 		return
 	}
-	with := conditions(s)
+	with := r.conditions(s)
 	if r.isLonger(i) {
 		with += ", longer run"
 	}
@@ -81,10 +81,17 @@ func (r report) claimsOf(i int, p printer) {
 	}
 }
 
-// conditions says what of a run is not as the demo has it by itself.
-func conditions(s result.Service) (with string) {
+// conditions says what of a run is not as the demo has it by itself, or of the machine
+// not as that of the report.
+func (r report) conditions(s result.Service) (with string) {
+	own := strings.Split(r.machine, ", ")
+	for part := range strings.SplitSeq(s.Machine, ", ") {
+		if !slices.Contains(own, part) {
+			with += ", " + part
+		}
+	}
 	if s.GOGC != "" {
-		with = ", GOGC=" + s.GOGC
+		with += ", GOGC=" + s.GOGC
 	}
 	if s.Corpus != "" {
 		with += ", documents of `" + s.Corpus + "`"
@@ -169,13 +176,19 @@ func (r report) serviceText(p printer) {
 			howMeasured(s, p)
 		case s.Like(r.services[0]):
 			anotherText(s, p)
+		case s.Machine != r.services[0].Machine:
+			p("`make bench-service-next`, with the newest release of Go, on %s: %s; %s; %d rounds of %v, as above. One run of one", s.When.UTC().Format(moment), s.Machine, s.Placing, s.Rounds, s.Length)
+			p("build says as little of the difference between two releases as of that between two builds.")
+			p("")
+			costsText(s, p)
+			byHandText(s, p)
 		case s.GOGC != "" && s.Corpus == "":
 			p("The same with GOGC=%s in the environment:", s.GOGC)
 			p("")
 		default:
 			corpusText(s, p)
 		}
-		tablesOf(s, p)
+		tablesOf(s, r.conditions(s), p)
 	}
 }
 
@@ -203,6 +216,7 @@ func corpusText(s result.Service, p printer) {
 }
 
 func howMeasured(s result.Service, p printer) {
+	ordinary := s.GOGC == "" && s.Corpus == ""
 	p("`make bench-service` on %s: %s; %s. The demo of examples/httpdemo, driven by vegeta, %d clients that each", s.When.UTC().Format(moment), s.Machine, s.Placing, s.Clients)
 	p("send a request when they have the last one's answer. `bare` is a build with nothing of otelperf or OpenTelemetry,")
 	p("`disabled` the build that measures with monitoring.enabled = false, and `by-hand` the bare one with the least that records by the SDK")
@@ -231,7 +245,7 @@ func howMeasured(s result.Service, p printer) {
 	collectionsText(s, p)
 	costsText(s, p)
 	pairsText(s, p)
-	if conditions(s) == "" {
+	if ordinary {
 		p("By perf (`mix`, by hand, on an AMD EPYC; what of a request's time is spent in it): recording takes 0.8 %% of `full`, 0.5 of")
 		p("`by-hand` and 0.4 of `hot`, two or three times of what it takes in a loop, for the search has emptied the caches; of")
 		p("`disabled`, whose wrappers only call, 0.1. Sampling allocations takes 0.5 %%, and the records that it keeps some more.")
@@ -242,7 +256,7 @@ func howMeasured(s result.Service, p printer) {
 		p("")
 	}
 	byHandText(s, p)
-	if conditions(s) != "" {
+	if !ordinary {
 		return
 	}
 	p("The demo's heap is small (4.7 MB after a collection, most of it text; 5.0 for `by-hand`, 5.7 for `full` and `hot`), so it")
@@ -313,13 +327,17 @@ func collectionsText(s result.Service, p printer) {
 	p("")
 }
 
-func tablesOf(s result.Service, p printer) {
-	with := fmt.Sprintf(", %d rounds", s.Rounds) + conditions(s)
+func tablesOf(s result.Service, with string, p printer) {
+	with = fmt.Sprintf(", %d rounds", s.Rounds) + with
 	for _, l := range s.Loads {
 		bare, _ := l.Find(result.Bare)
 		p("Load `%s`%s: %.0f requests a second, p99 %.2f ms, %.1f µs of CPU time for each; the service took %.2f CPUs and the", l.Name, with,
 			bare.Median(result.Throughput), bare.Median(result.P99)/1e6, bare.Median(result.CPU)/1e3, bare.Median(func(x result.Round) float64 { return x.Busy }))
 		p("generator %.2f. (Where the generator has no time left, throughput is its own.)", bare.Median(func(x result.Round) float64 { return x.Generator }))
+		if again, ok := l.Find(result.Again); ok {
+			low, high := again.Spread(result.Bare, result.P99)
+			p("In nineteen of twenty rounds the p99 of one `bare` was from %.2f to %.2f of the other's: what a single run would tell.", low, high)
+		}
 		p("")
 		p("| service | against | rounds | CPU time | throughput | p99 | |")
 		p("|---|---|---:|---|---|---|---|")

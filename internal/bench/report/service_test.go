@@ -34,7 +34,7 @@ func TestOfService(t *testing.T) {
 
 // ran returns a run with rounds of these services.
 func ran(gogc string, length time.Duration, loads, names []string) result.Service {
-	s := result.Service{GOGC: gogc, Length: length}
+	s := result.Service{Machine: "a machine, go1", GOGC: gogc, Length: length}
 	for range 2 {
 		var all []result.Named
 		for _, name := range append([]string{result.Bare, result.Again, result.Disabled}, names...) {
@@ -60,7 +60,7 @@ func TestLongerRun(t *testing.T) {
 	documents := ran("", 4*time.Second, both, []string{result.ByHand, result.Full})
 	documents.Corpus = "cmd"
 	other := ran("", 8*time.Second, both, []string{result.Full})
-	other.Machine = "another"
+	other.Machine = "a machine, go2"
 	without := ran("", 16*time.Second, both[:1], []string{result.Full})
 	for name, tc := range map[string]struct {
 		runs []result.Service
@@ -96,8 +96,9 @@ func TestLongerRun(t *testing.T) {
 			"| two Records of the SDK, by hand, documents of `cmd`, `by-hand`":         1,
 		}},
 		"another machine": {[]result.Service{short, other}, map[string]int{
-			"| whole service, `full`, not sampled, against `bare`": 2,
-			"| whole service, longer run":                          0,
+			"| whole service, `full`, not sampled, against `bare`":      1,
+			"| whole service, go2, `full`, not sampled, against `bare`": 1,
+			"| whole service, longer run":                               0,
 		}},
 		"without the mix": {[]result.Service{short, without}, map[string]int{
 			"| whole service, `full`, not sampled, against `bare`": 1,
@@ -105,7 +106,7 @@ func TestLongerRun(t *testing.T) {
 		}},
 	} {
 		var all []string
-		report{services: tc.runs}.serviceClaims(func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) })
+		report{machine: "a machine, go1", services: tc.runs}.serviceClaims(func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) })
 		for start, want := range tc.want {
 			n := 0
 			for _, line := range all {
@@ -129,14 +130,17 @@ func TestIntroductions(t *testing.T) {
 	gc := ran("100", time.Second, loads, names)
 	documents := ran("", 2*time.Second, loads, names)
 	documents.Corpus = "cmd"
+	next := ran("", time.Second, loads, names)
+	next.Machine = "a machine, go2"
 	var out strings.Builder
-	report{services: []result.Service{first, long, documents, gc}}.serviceText(func(format string, args ...any) { fmt.Fprintf(&out, format+"\n", args...) })
+	report{machine: "a machine, go2", services: []result.Service{first, long, next, documents, gc}}.serviceText(func(format string, args ...any) { fmt.Fprintf(&out, format+"\n", args...) })
 	last := 0
 	for _, want := range []string{
-		"`make bench-service` on ", "Load `mix`, 2 rounds:",
-		"`make bench-service-long` on ", "Load `mix`, 2 rounds:",
-		"`make bench-service-heap`\non ", "What a request costs more", "Load `mix`, 2 rounds, documents of `cmd`:",
-		"The same with GOGC=100 in the environment:", "Load `mix`, 2 rounds, GOGC=100:",
+		"`make bench-service` on ", "Load `mix`, 2 rounds, go1:",
+		"`make bench-service-long` on ", "Load `mix`, 2 rounds, go1:",
+		"`make bench-service-next`, ", "Load `mix`, 2 rounds:",
+		"`make bench-service-heap`\non ", "What a request costs more", "Load `mix`, 2 rounds, go1, documents of `cmd`:",
+		"The same with GOGC=100 in the environment:", "Load `mix`, 2 rounds, go1, GOGC=100:",
 	} {
 		at := strings.Index(out.String()[last:], want)
 		if at < 0 {
@@ -144,7 +148,7 @@ func TestIntroductions(t *testing.T) {
 		}
 		last += at + len(want)
 	}
-	for _, once := range []string{"By perf (`mix`", "`make bench-service-heap`", "The same with GOGC"} {
+	for _, once := range []string{"By perf (`mix`", "`make bench-service-next`", "`make bench-service-heap`", "The same with GOGC"} {
 		if n := strings.Count(out.String(), once); n != 1 {
 			t.Errorf("%q is there %d times", once, n)
 		}

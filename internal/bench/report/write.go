@@ -3,11 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"os"
-	"regexp"
-	"runtime"
 	"slices"
-	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel"
@@ -23,6 +19,7 @@ type report struct {
 	rounds int
 	length string
 
+	machine  string // as result.Machine has it
 	services []result.Service
 	soaks    []result.Soak
 }
@@ -42,9 +39,8 @@ func write(w *bytes.Buffer, r report) {
 	p("")
 	p("<!-- Written by `make bench-report`. Edit internal/bench/report, not this file. -->")
 	p("")
-	p("Measured by `go run -C internal/bench ./report -rounds %d -time %s` on %s: %s, %d CPUs, %s %s/%s.",
-		r.rounds, r.length, time.Now().UTC().Format("2 January 2006"), processor(), runtime.NumCPU(),
-		runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	p("Measured by `go run -C internal/bench ./report -rounds %d -time %s` on %s: %s.",
+		r.rounds, r.length, time.Now().UTC().Format("2 January 2006"), r.machine)
 	p("Contenders take turns, each made anew for its turn, for where its parts happen to lie in memory is worth some")
 	p("nanoseconds, and the best round of each counts: whatever else runs on a machine can only slow them down. Of the")
 	p("Processor, whose time is that of all CPUs and has the garbage collector's share in it, the median of more and longer")
@@ -313,18 +309,4 @@ func roundTo(ns float64) time.Duration {
 		unit *= 10
 	}
 	return unit
-}
-
-var model = regexp.MustCompile(`(?m)^model name\s*: (.*)$`)
-
-// processor returns the processor's name where the system tells it.
-func processor() string {
-	info, err := os.ReadFile("/proc/cpuinfo")
-	if err != nil {
-		return runtime.GOARCH
-	}
-	if m := model.FindSubmatch(info); m != nil {
-		return strings.TrimSpace(string(m[1]))
-	}
-	return runtime.GOARCH
 }

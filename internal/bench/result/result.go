@@ -201,6 +201,14 @@ func (c Contender) ratios(reference string, of func(Round) float64) (ratios []fl
 	return ratios
 }
 
+// Spread returns between what the ratios of single rounds lie, but for one in forty at
+// either end. There has to be one.
+func (c Contender) Spread(reference string, of func(Round) float64) (low, high float64) {
+	v := slices.Sorted(slices.Values(c.ratios(reference, of)))
+	n := len(v) / 40
+	return v[n], v[len(v)-1-n]
+}
+
 // Load returns what was measured with a load.
 func (s Service) Load(name string) (Load, bool) {
 	i := slices.IndexFunc(s.Loads, func(l Load) bool { return l.Name == name })

@@ -118,6 +118,23 @@ func TestAgainst(t *testing.T) {
 	}
 }
 
+// TestSpread leaves out one round in forty at either end.
+func TestSpread(t *testing.T) {
+	t.Parallel()
+	var s Service
+	for i := range 80 {
+		s.Add("mix", []Named{{Name: Bare, Round: Round{P99: 100}}, {Name: Again, Round: Round{P99: time.Duration(50 + (i*7)%80)}}}, 1)
+	}
+	c, _ := s.Loads[0].Find(Again)
+	if low, high := c.Spread(Bare, P99); low != 0.52 || high != 1.27 {
+		t.Errorf("from %v to %v, want all but the two lowest and the two highest of 0.50 to 1.29", low, high)
+	}
+	c.Rounds, c.Beside = c.Rounds[:1], map[string][]Round{Bare: c.Beside[Bare][:1]}
+	if low, high := c.Spread(Bare, P99); low != 0.5 || high != 0.5 {
+		t.Errorf("of one round: from %v to %v", low, high)
+	}
+}
+
 // TestAgainstBoth: where the bare one has run twice, its mean is the reference, and the
 // second is compared with the first.
 func TestAgainstBoth(t *testing.T) {
