@@ -114,7 +114,7 @@ soak-sdk: ## The same on the SDK's own road.
 
 .PHONY: bench-report
 bench-report: .cache/service.json .cache/service-long.json .cache/service-next.json .cache/service-heap.json .cache/service-gogc100.json .cache/soak.json .cache/soak-sdk.json ## Write docs/PERFORMANCE.md from a run, after the bench-service and soak targets that were not run (six hours).
-	GOTOOLCHAIN=$(NEXT) $(GO) run -C internal/bench ./report
+	$(GO) run -C internal/bench ./report
 
 .PHONY: pictures
 pictures: ## Make the screenshots of the page in docs/images; needs Chromium.

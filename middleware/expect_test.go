@@ -54,7 +54,7 @@ func (x *exchange) readAll(r *http.Request) {
 // header was sent, and then they wait for as long as ExpectContinueTimeout says. Until
 // Go 1.26 HTTP/1 does so too, also if the header was only set; and a client that has it
 // before that takes it for an answer and will never send the body: then they wait for
-// each other until one gives up. From Go 1.27 on the handler gets an error instead.
+// each other until one gives up. From Go 1.27 on HTTP/1 gives the handler an error.
 //
 // Time is that of a bubble and the wire is in memory, so that the hours are
 // measured without being waited for.
@@ -95,6 +95,9 @@ func TestExpectContinue(t *testing.T) {
 				bare := k.expect(t, c.handler, nil, nil)
 				if bare.status != c.status {
 					t.Errorf("status %d, want %d", bare.status, c.status)
+				}
+				if c.waits[1] == 0 && c.status == http.StatusAccepted && k.version == "1.1" && !strings.Contains(bare.read, http.ErrBodyReadAfterClose.Error()) {
+					t.Errorf("the handler read %s: the comment above is out of date", bare.read)
 				}
 				if want := c.waits[k.version[0]-'0']; bare.took != want {
 					t.Errorf("net/http took %v, not %v: the comment above is out of date", bare.took, want)

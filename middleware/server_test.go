@@ -220,7 +220,7 @@ func TestUnreadAndHalfReadBodies(t *testing.T) {
 // it can only if it finds the form in the request that it knows. With Go 1.27 it
 // does not by HTTP/2, without us as well.
 func TestMultipartFilesAreRemoved(t *testing.T) {
-	var file string
+	var file string // that the last request has made
 	h := http.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		if err := r.ParseMultipartForm(1); err != nil {
 			t.Error(err)
@@ -238,7 +238,9 @@ func TestMultipartFilesAreRemoved(t *testing.T) {
 		}
 	}))
 	removed := func(t *testing.T, k kind, h http.Handler) bool {
-		s, c, _ := k.start(t, h)
+		t.Helper()
+		file = ""
+		s, c, logged := k.start(t, h)
 		var b bytes.Buffer
 		w := multipart.NewWriter(&b)
 		part, err := w.CreateFormFile("f", "big.bin")
@@ -254,6 +256,9 @@ func TestMultipartFilesAreRemoved(t *testing.T) {
 		resp.Body.Close()
 		c.CloseIdleConnections()
 		s.Close()
+		if l := logged.String(); resp.StatusCode != http.StatusOK || file == "" || l != "" {
+			t.Fatalf("status %d, file %q, the server logged %q", resp.StatusCode, file, l)
+		}
 		err = os.Remove(file)
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			t.Fatal(err)
@@ -269,9 +274,11 @@ func TestMultipartFilesAreRemoved(t *testing.T) {
 			for name, opts := range map[string][]middleware.Option{
 				"plain": nil, "context": {middleware.WithContextAttributes(), middleware.WithBodySizes()},
 			} {
-				if got := removed(t, k, newMeter(t).server(opts...).Handler(middleware.Route(muxOf("/{path...}", h)))); got != want {
+				m := newMeter(t)
+				if got := removed(t, k, m.server(opts...).Handler(middleware.Route(muxOf("/{path...}", h)))); got != want {
 					t.Errorf("%s: the file is removed: %v; by net/http itself: %v", name, got, want)
 				}
+				wantAttrs(t, m.only(), "http.response.status_code=200", "network.protocol.version="+k.version)
 			}
 		})
 	}

@@ -84,17 +84,23 @@ func (r report) claimsOf(i int, p printer) {
 // conditions says what of a run is not as the demo has it by itself, or of the machine
 // not as that of the report.
 func (r report) conditions(s result.Service) (with string) {
-	own := strings.Split(r.machine, ", ")
-	for part := range strings.SplitSeq(s.Machine, ", ") {
-		if !slices.Contains(own, part) {
-			with += ", " + part
-		}
-	}
+	with = r.elsewhere(s.Machine)
 	if s.GOGC != "" {
 		with += ", GOGC=" + s.GOGC
 	}
 	if s.Corpus != "" {
 		with += ", documents of `" + s.Corpus + "`"
+	}
+	return with
+}
+
+// elsewhere says what of a machine is not as that of the report.
+func (r report) elsewhere(machine string) (with string) {
+	own := strings.Split(r.machine, ", ")
+	for part := range strings.SplitSeq(machine, ", ") {
+		if !slices.Contains(own, part) {
+			with += ", " + part
+		}
 	}
 	return with
 }
@@ -176,12 +182,8 @@ func (r report) serviceText(p printer) {
 			howMeasured(s, p)
 		case s.Like(r.services[0]):
 			anotherText(s, p)
-		case s.Machine != r.services[0].Machine:
-			p("`make bench-service-next`, with the newest release of Go, on %s: %s; %s; %d rounds of %v, as above. One run of one", s.When.UTC().Format(moment), s.Machine, s.Placing, s.Rounds, s.Length)
-			p("build says as little of the difference between two releases as of that between two builds.")
-			p("")
-			costsText(s, p)
-			byHandText(s, p)
+		case s.Machine != r.services[0].Machine && s.GOGC == "" && s.Corpus == "":
+			machineText(s, p)
 		case s.GOGC != "" && s.Corpus == "":
 			p("The same with GOGC=%s in the environment:", s.GOGC)
 			p("")
@@ -201,12 +203,24 @@ func anotherText(s result.Service, p printer) {
 	byHandText(s, p)
 }
 
+// machineText introduces a run with another release of Go.
+func machineText(s result.Service, p printer) {
+	p("With another release of Go, whose own documentation is what is searched: `make bench-service-next` on %s: %s;", s.When.UTC().Format(moment), s.Machine)
+	p("%s; %d rounds of %v. What is told against `bare` here is mostly where the linker puts the search: by Go 1.27.4", s.Placing, s.Rounds, s.Length)
+	p("`disabled`, which only calls, had 0.942 of the throughput of `bare`, and so had `bare` itself, 0.942 (0.929 to 0.952) in")
+	p("nine rounds, when it was linked by -ldflags=-randlayout=7. Two builds can differ so by chance. `full`, `hot` and `disabled`")
+	p("are one and the same build: what measuring costs is told by the ratios between these.")
+	p("")
+	costsText(s, p)
+	byHandText(s, p)
+}
+
 // corpusText introduces a run in which other documents are searched.
 func corpusText(s result.Service, p printer) {
 	p("What the p99 owes to so small a heap: the same with the documents of another folder, `%s`. `make bench-service-heap`", s.Corpus)
 	p("on %s searches those of Go's src/cmd, %d rounds of %v: more than twice as many documents, of which 20 MB live and not 5.", s.When.UTC().Format(moment), s.Rounds, s.Length)
 	p("A search takes as long, but garbage is collected four times more seldom, and of the 4 to 5 ms that a marking takes then")
-	p("what a library keeps alive is no part that could be seen. (By gctrace, by hand, on an AMD EPYC.)")
+	p("what a library keeps alive is no part that could be seen. (By gctrace, by hand, Go 1.26 on an AMD EPYC.)")
 	if s.GOGC != "" {
 		p("GOGC=%s in the environment.", s.GOGC)
 	}
@@ -246,7 +260,7 @@ func howMeasured(s result.Service, p printer) {
 	costsText(s, p)
 	pairsText(s, p)
 	if ordinary {
-		p("By perf (`mix`, by hand, on an AMD EPYC; what of a request's time is spent in it): recording takes 0.8 %% of `full`, 0.5 of")
+		p("By perf (`mix`, by hand, Go 1.26 on an AMD EPYC; what of a request's time is spent in it): recording takes 0.8 %% of `full`, 0.5 of")
 		p("`by-hand` and 0.4 of `hot`, two or three times of what it takes in a loop, for the search has emptied the caches; of")
 		p("`disabled`, whose wrappers only call, 0.1. Sampling allocations takes 0.5 %%, and the records that it keeps some more.")
 		p("Marking the heap takes 0.2 %% more than in `bare`. `server-cold` below shows a part of what a light request costs.")
@@ -263,8 +277,8 @@ func howMeasured(s result.Service, p printer) {
 	p("lets four times that pile up before it collects, as GOGC=400 would. With one CPU the requests that meet a marking are the")
 	p("p99, so that is higher the more small objects live, whosever they are: a marking takes 1.5 ms of CPU time, 2.2 ms of")
 	p("`full`, and 2.0 ms of `bare` with 700 KB more of them that nothing uses. With Go's own setting, GOGC=100, a heap so small")
-	p("is collected some thirty-five times a second, which takes 1.4 ms each time, and 1.6 for `full`. (By gctrace, by hand, on an")
-	p("AMD EPYC.)")
+	p("is collected some thirty-five times a second, which takes 1.4 ms each time, and 1.6 for `full`. (By gctrace, by hand, Go")
+	p("1.26 on an AMD EPYC.)")
 	p("")
 }
 
@@ -335,8 +349,9 @@ func tablesOf(s result.Service, with string, p printer) {
 			bare.Median(result.Throughput), bare.Median(result.P99)/1e6, bare.Median(result.CPU)/1e3, bare.Median(func(x result.Round) float64 { return x.Busy }))
 		p("generator %.2f. (Where the generator has no time left, throughput is its own.)", bare.Median(func(x result.Round) float64 { return x.Generator }))
 		if again, ok := l.Find(result.Again); ok {
-			low, high := again.Spread(result.Bare, result.P99)
-			p("In nineteen of twenty rounds the p99 of one `bare` was from %.2f to %.2f of the other's: what a single run would tell.", low, high)
+			low, high, n := again.Spread(result.Bare, result.P99)
+			p("In %d of %d rounds the p99 of one `bare` was from %.2f to %.2f of the other's: what one round would tell by itself. Runs", n, s.Rounds, low, high)
+			p("that do not take turns differ by no less.")
 		}
 		p("")
 		p("| service | against | rounds | CPU time | throughput | p99 | |")

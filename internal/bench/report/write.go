@@ -108,7 +108,7 @@ func (r report) claims(p printer) {
 	r.serviceClaims(p)
 	for _, s := range r.soaks {
 		err := s.Flat()
-		row(fmt.Sprintf("soak on %s: flat memory, goroutines and descriptors", roadOf(s.Hot)), verdict(err == nil && s.Length >= 10*time.Minute),
+		row(fmt.Sprintf("soak on %s%s: flat memory, goroutines and descriptors", roadOf(s.Hot), r.elsewhere(s.Machine)), verdict(err == nil && s.Length >= 10*time.Minute),
 			"%v, %d requests: see below", s.Length, s.Requests)
 	}
 	p("")

@@ -202,11 +202,14 @@ func (c Contender) ratios(reference string, of func(Round) float64) (ratios []fl
 }
 
 // Spread returns between what the ratios of single rounds lie, but for one in forty at
-// either end. There has to be one.
-func (c Contender) Spread(reference string, of func(Round) float64) (low, high float64) {
+// either end where there are as many, and how many these are. Without any it returns NaN.
+func (c Contender) Spread(reference string, of func(Round) float64) (low, high float64, n int) {
 	v := slices.Sorted(slices.Values(c.ratios(reference, of)))
-	n := len(v) / 40
-	return v[n], v[len(v)-1-n]
+	if len(v) == 0 {
+		return math.NaN(), math.NaN(), 0
+	}
+	out := len(v) / 40
+	return v[out], v[len(v)-1-out], len(v) - 2*out
 }
 
 // Load returns what was measured with a load.

@@ -121,17 +121,22 @@ func TestAgainst(t *testing.T) {
 // TestSpread leaves out one round in forty at either end.
 func TestSpread(t *testing.T) {
 	t.Parallel()
-	var s Service
-	for i := range 80 {
-		s.Add("mix", []Named{{Name: Bare, Round: Round{P99: 100}}, {Name: Again, Round: Round{P99: time.Duration(50 + (i*7)%80)}}}, 1)
+	for _, tc := range []struct {
+		rounds, n int
+		low, high float64
+	}{{80, 76, 0.52, 1.27}, {36, 36, 0.50, 0.85}, {1, 1, 0.50, 0.50}} {
+		var s Service
+		for i := range tc.rounds {
+			p99 := time.Duration(50 + i*7%tc.rounds) // each of them once, 7 having no divisor in common
+			s.Add("mix", []Named{{Name: Bare, Round: Round{P99: 100}}, {Name: Again, Round: Round{P99: p99}}}, 1)
+		}
+		c, _ := s.Loads[0].Find(Again)
+		if low, high, n := c.Spread(Bare, P99); low != tc.low || high != tc.high || n != tc.n {
+			t.Errorf("of %d rounds %d are from %v to %v, want %+v", tc.rounds, n, low, high, tc)
+		}
 	}
-	c, _ := s.Loads[0].Find(Again)
-	if low, high := c.Spread(Bare, P99); low != 0.52 || high != 1.27 {
-		t.Errorf("from %v to %v, want all but the two lowest and the two highest of 0.50 to 1.29", low, high)
-	}
-	c.Rounds, c.Beside = c.Rounds[:1], map[string][]Round{Bare: c.Beside[Bare][:1]}
-	if low, high := c.Spread(Bare, P99); low != 0.5 || high != 0.5 {
-		t.Errorf("of one round: from %v to %v", low, high)
+	if low, high, n := (Contender{}).Spread(Bare, P99); !math.IsNaN(low) || !math.IsNaN(high) || n != 0 {
+		t.Errorf("of none: %d from %v to %v", n, low, high)
 	}
 }
 
