@@ -42,6 +42,7 @@ type result struct {
 // run drives the service for a time, or until ctx is done, and returns when
 // the last client has its last answer.
 func (d *driver) run(ctx context.Context, duration time.Duration) result {
+	start := time.Now()
 	over, cancel := context.WithTimeout(ctx, duration)
 	defer cancel()
 	inFlight, abandon := context.WithCancel(context.WithoutCancel(ctx))
@@ -51,7 +52,6 @@ func (d *driver) run(ctx context.Context, duration time.Duration) result {
 	transport := &http.Transport{MaxIdleConnsPerHost: d.clients}
 	defer transport.CloseIdleConnections()
 	results := make([]result, d.clients)
-	start := time.Now()
 	var clients sync.WaitGroup
 	for i := range d.clients {
 		c := &client{
