@@ -5,6 +5,9 @@ GOBIN    := $(CURDIR)/bin
 LINT_VERSION := v2.15.0
 LINT     := $(GOBIN)/golangci-lint-$(LINT_VERSION)
 
+# The newest release of Go, which need not be the one that is installed.
+NEXT     := go1.27.4
+
 # Every module of the repository; internal/e2e has a target of its own.
 MODULES  := $(shell git ls-files '*go.mod' | xargs -n1 dirname | grep -v '^internal/e2e')
 
@@ -26,9 +29,6 @@ test: ## Run all tests: with the race detector, then the allocation budgets with
 	  echo "== $$m: allocation budgets, race detector off"; \
 	  (cd $$m && $(GO) test -shuffle=on -run 'Alloc' ./...); \
 	done
-
-# The newest release of Go, which need not be the one that is installed.
-NEXT     := go1.27.4
 
 .PHONY: test-next
 test-next: ## Run all tests with the newest release of Go, which is downloaded.

@@ -255,7 +255,8 @@ func withResponse(r *http.Request, rw *response) *http.Request {
 
 // handBack gives what the handler left in its copy of the request to the
 // original: the server removes the files of a multipart form that it finds
-// there (by HTTP/2 Go 1.27.4 does not, without us either), and whoever is outside reads the pattern and the path's values there.
+// there (not by HTTP/2 with Go 1.27.4, without us either), and whoever is outside
+// reads the pattern and the path's values there.
 func handBack(r, inner *http.Request) {
 	body, ctx := r.Body, r.Context()
 	if inner.Context() != ctx {

@@ -121,6 +121,19 @@ func TestLongerRun(t *testing.T) {
 	}
 }
 
+// TestSoakRows: a soak on another machine than the report's says so.
+func TestSoakRows(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	report{machine: "a machine, go2", soaks: []result.Soak{{Machine: "a machine, go1", Hot: true}, {Machine: "a machine, go2"}}}.
+		claims(func(format string, args ...any) { fmt.Fprintf(&out, format+"\n", args...) })
+	for _, want := range []string{"| soak on the hot road, go1: flat", "| soak on the SDK's own road: flat"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, out.String())
+		}
+	}
+}
+
 // TestIntroductions: each run says what is not as in the first one.
 func TestIntroductions(t *testing.T) {
 	t.Parallel()
