@@ -57,11 +57,6 @@ func fillDisk(t *testing.T, path string) {
 	if got := content(t, path); !whole(got) {
 		t.Errorf("on a full disk the file has %d bytes", len(got))
 	}
-	for _, name := range older(t, path) {
-		if strings.HasPrefix(name, ".") {
-			t.Errorf("%s was left", name)
-		}
-	}
 	if errs := handler.All(); len(errs) != 1 || !errors.Is(errs[0], syscall.EFBIG) {
 		t.Errorf("told %q", errs)
 	}
@@ -70,6 +65,12 @@ func fillDisk(t *testing.T, path string) {
 	window()
 	if got := content(t, path); !whole(got) || got == full {
 		t.Errorf("with room again the file has %d bytes, as before: %t", len(got), got == full)
+	}
+	check(t, p.Stop(t.Context())) // until then one may be half written
+	for _, name := range older(t, path) {
+		if strings.HasPrefix(name, ".") {
+			t.Errorf("%s was left", name)
+		}
 	}
 }
 
