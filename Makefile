@@ -83,6 +83,10 @@ bench-service-next: ## The same with the newest release of Go (70 minutes).
 bench-service-heap: ## The same where more documents live, those of Go's src/cmd (70 minutes).
 	$(GO) run -C internal/bench ./service -rounds 50 -time 5s -load '^mix$$' -run '^(full|hot|everything-hot)$$' -corpus "$$($(GO) env GOROOT)/src/cmd" -json $(CURDIR)/.cache/service-heap.json
 
+.PHONY: bench-service-half
+bench-service-half: ## The same where requests arrive at random moments, half of what the service can answer (50 minutes).
+	$(GO) run -C internal/bench ./service -share 0.5 -rounds 48 -time 5s -load '^mix$$' -run '^(full|hot|everything-hot)$$' -json $(CURDIR)/.cache/service-half.json
+
 .PHONY: soak
 soak: ## Drive the demo for ten minutes and fail if memory, goroutines or descriptors grow.
 	$(GO) run -C internal/bench ./soak -json $(CURDIR)/.cache/soak.json
@@ -103,6 +107,9 @@ soak-sdk: ## The same on the SDK's own road.
 .cache/service-heap.json:
 	$(MAKE) bench-service-heap
 
+.cache/service-half.json:
+	$(MAKE) bench-service-half
+
 .cache/service-gogc100.json:
 	$(MAKE) bench-service-gc
 
@@ -113,7 +120,7 @@ soak-sdk: ## The same on the SDK's own road.
 	$(MAKE) soak-sdk
 
 .PHONY: bench-report
-bench-report: .cache/service.json .cache/service-long.json .cache/service-next.json .cache/service-heap.json .cache/service-gogc100.json .cache/soak.json .cache/soak-sdk.json ## Write docs/PERFORMANCE.md from a run, after the bench-service and soak targets that were not run (six hours).
+bench-report: .cache/service.json .cache/service-long.json .cache/service-next.json .cache/service-heap.json .cache/service-gogc100.json .cache/service-half.json .cache/soak.json .cache/soak-sdk.json ## Write docs/PERFORMANCE.md from a run, after the bench-service and soak targets that were not run (seven hours).
 	$(GO) run -C internal/bench ./report
 
 .PHONY: pictures

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"slices"
@@ -144,38 +145,74 @@ func (r Result) P(q float64) time.Duration {
 // Clients send a load to one service. Their connections stay open between drives,
 // and each drive goes on where the last one was in the load.
 type Clients struct {
-	load    Load
-	base    string
-	n       uint64
-	client  *http.Client
-	targets vegeta.Targeter
+	load     Load
+	base     string
+	n        uint64
+	client   *http.Client
+	targets  vegeta.Targeter
+	arrivals func() vegeta.Pacer // of one drive
 }
 
-// Clients returns so many of them for the service at base. Nothing is sent yet.
+// Clients returns so many of them for the service at base, each of which sends its next
+// request when it has the answer to the last. Nothing is sent yet.
 func (l Load) Clients(base string, n int) *Clients {
+	// A rate of zero is no rate: as fast as the clients get answers.
+	return l.clients(base, n, func() vegeta.Pacer { return vegeta.Rate{} })
+}
+
+// crowd is how many requests that arrive may be under way at once: so many that a service
+// which keeps up never has them.
+const crowd = 512
+
+// Arriving returns clients that know nothing of each other: their requests arrive at
+// random moments (a Poisson process), rate of them a second, whether or not others are
+// answered. The same seed gives the same moments.
+func (l Load) Arriving(base string, rate float64, seed uint64) *Clients {
+	random := rand.New(rand.NewPCG(seed, 0))
+	return l.clients(base, crowd, func() vegeta.Pacer { return &poisson{random: random, rate: rate} })
+}
+
+func (l Load) clients(base string, n int, arrivals func() vegeta.Pacer) *Clients {
 	targets := slices.Clone(l.targets)
 	for i := range targets {
 		targets[i].URL = base + targets[i].URL
 	}
 	return &Clients{
-		load: l, base: base, n: uint64(n), targets: vegeta.NewStaticTargeter(targets...),
+		load: l, base: base, n: uint64(n), targets: vegeta.NewStaticTargeter(targets...), arrivals: arrivals,
 		client: &http.Client{Timeout: vegeta.DefaultTimeout, Transport: &http.Transport{MaxIdleConnsPerHost: n, DisableKeepAlives: l.alone}},
 	}
 }
 
-// Drive sends the load, each client its next request when it has the answer to
-// the last, for as long as length says. It ends early, with an error, at an answer
-// other than the expected and when ctx is done.
+// A poisson says when requests arrive. It is a [vegeta.Pacer], which is asked before each.
+type poisson struct {
+	random *rand.Rand
+	rate   float64       // a second
+	drawn  uint64        // arrivals so far
+	last   time.Duration // when the last of them is
+}
+
+// Pace returns how long it is to the arrival after so many hits.
+func (p *poisson) Pace(elapsed time.Duration, hits uint64) (time.Duration, bool) {
+	for ; p.drawn <= hits; p.drawn++ {
+		p.last += time.Duration(p.random.ExpFloat64() / p.rate * float64(time.Second))
+	}
+	return max(0, p.last-elapsed), false
+}
+
+// Rate returns the mean.
+func (p *poisson) Rate(time.Duration) float64 { return p.rate }
+
+// Drive sends the load for as long as length says. It ends early, with an error, at an
+// answer other than the expected and when ctx is done.
 func (c *Clients) Drive(ctx context.Context, length time.Duration) (Result, error) {
 	// An attacker attacks once.
-	attack := vegeta.NewAttacker(vegeta.Workers(c.n), vegeta.MaxWorkers(c.n), vegeta.Client(c.client), vegeta.MaxBody(0))
+	attack := vegeta.NewAttacker(vegeta.Workers(min(c.n, vegeta.DefaultWorkers)), vegeta.MaxWorkers(c.n), vegeta.Client(c.client), vegeta.MaxBody(0))
 	defer context.AfterFunc(ctx, func() { attack.Stop() })()
 	var out Result
 	var failed error
 	var last time.Time
 	first := time.Now()
-	// A rate of zero is no rate: as fast as the clients get answers.
-	for r := range attack.Attack(c.targets, vegeta.Rate{}, length, c.load.Name) {
+	for r := range attack.Attack(c.targets, c.arrivals(), length, c.load.Name) {
 		want := uint16(http.StatusOK)
 		if code, ok := c.load.codes[r.URL[len(c.base):]]; ok {
 			want = code

@@ -3,6 +3,7 @@ package demo
 import (
 	"context"
 	"errors"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -80,5 +81,58 @@ func TestDriveEndsEarly(t *testing.T) {
 	defer d.Close()
 	if _, err := d.Drive(ctx, time.Hour); !errors.Is(err, context.Canceled) {
 		t.Errorf("a context that ended: %v", err)
+	}
+}
+
+// TestArriving: requests come at the moments that the seed gives, whoever is still
+// without an answer, and those are as many a second as was asked for, at random: the gaps
+// between them spread by as much as they are long.
+func TestArriving(t *testing.T) {
+	t.Parallel()
+	const many = 2 * 4 // more than there are clients who wait
+	var mu sync.Mutex
+	var waiting int
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	l, base := loadOn(t, func(http.ResponseWriter, *http.Request) {
+		mu.Lock()
+		if waiting++; waiting == many {
+			cancel()
+		}
+		mu.Unlock()
+		<-ctx.Done()
+	})
+	c := l.Arriving(base, 1000, 1)
+	defer c.Close()
+	if _, err := c.Drive(ctx, time.Hour); !errors.Is(err, context.Canceled) {
+		t.Errorf("%d requests were there at once: %v", waiting, err)
+	}
+	moments := func(seed uint64) (at []time.Duration) {
+		p := l.Arriving(base, 1000, seed).arrivals()
+		for k := range uint64(100_000) {
+			wait, stop := p.Pace(0, k)
+			if stop {
+				t.Fatal("it stopped")
+			}
+			at = append(at, wait)
+		}
+		return at
+	}
+	first := moments(1)
+	if !slices.Equal(first, moments(1)) || slices.Equal(first, moments(2)) {
+		t.Error("the seed does not tell the moments")
+	}
+	var sum, squares float64 // of the gaps, in milliseconds, whose mean is to be 1
+	var before time.Duration
+	for _, at := range first {
+		gap := float64(at-before) / float64(time.Millisecond)
+		sum, squares, before = sum+gap, squares+gap*gap, at
+	}
+	mean := sum / float64(len(first))
+	if spread := math.Sqrt(squares/float64(len(first)) - mean*mean); math.Abs(mean-1) > 0.01 || math.Abs(spread-1) > 0.02 {
+		t.Errorf("gaps of %.3f ± %.3f ms, want 1 ± 1", mean, spread)
+	}
+	if wait, _ := l.Arriving(base, 1000, 1).arrivals().Pace(time.Hour, 0); wait != 0 {
+		t.Errorf("%v to an arrival that is over", wait)
 	}
 }

@@ -35,7 +35,7 @@ func main() {
 		return strings.Join(names, ",")
 	}
 	const several = ", several with commas between; left out where there is no such file"
-	service := flag.String("service", cached("service.json", "service-long.json", "service-heap.json", "service-gogc100.json", "service-next.json"), "what ./service -json wrote"+several)
+	service := flag.String("service", cached("service.json", "service-long.json", "service-heap.json", "service-gogc100.json", "service-half.json", "service-next.json"), "what ./service -json wrote"+several)
 	soak := flag.String("soak", cached("soak.json", "soak-sdk.json"), "what ./soak -json wrote"+several)
 	flag.Parse()
 	if err := run(*docs, *rounds, *length, *only, strings.Split(*service, ","), strings.Split(*soak, ",")); err != nil {

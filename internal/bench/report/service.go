@@ -35,6 +35,10 @@ func (r report) claimsOf(i int, p printer) {
 		with += ", longer run"
 	}
 	noise := again.Against(result.Bare, result.P99).High // of one bare service against another
+	aim, most := "throughput at least 0.98, p99 within noise", yield{"throughput", result.Throughput}
+	if s.Share > 0 { // all answer as much
+		aim, most = "p99 within noise", yield{"CPU time", result.CPU}
+	}
 	for _, c := range l.Contenders {
 		if measures, _ := result.Measures(c.Name); !measures && c.Name != result.Disabled || r.toldLonger(i, c.Name) {
 			continue
@@ -43,9 +47,13 @@ func (r report) claimsOf(i int, p printer) {
 			if len(c.Beside[reference]) == 0 {
 				continue
 			}
-			throughput, p99, highest := c.Against(reference, result.Throughput), c.Against(reference, result.P99), noiseOf(c, reference, noise)
-			p("| whole service%s, `%s`%s against `%s`: throughput at least 0.98, p99 within noise | throughput %v, p99 %v, noise to %.3f | %s |",
-				with, c.Name, samplesOf(c.Name), reference, throughput, p99, highest, ofService(throughput, p99, highest))
+			much, p99, highest := c.Against(reference, most.of), c.Against(reference, result.P99), noiseOf(c, reference, noise)
+			verdict := ofP99(p99, highest)
+			if s.Share == 0 {
+				verdict = ofService(much, p99, highest)
+			}
+			p("| whole service%s, `%s`%s against `%s`: %s | %s %v, p99 %v, noise to %.3f | %s |",
+				with, c.Name, samplesOf(c.Name), reference, aim, most.what, much, p99, highest, verdict)
 		}
 	}
 	for _, hot := range []bool{false, true} {
@@ -54,17 +62,17 @@ func (r report) claimsOf(i int, p printer) {
 			return measures && onHot == hot && !sampled(name)
 		}
 		for _, reference := range result.References {
-			throughput, n := l.Together(match, reference, result.Throughput)
+			much, n := l.Together(match, reference, most.of)
 			if n < 2 {
 				continue // one kind has rows of its own
 			}
 			p99, _ := l.Together(match, reference, result.P99)
-			p("| all that measure on %s without sampling allocations%s, %d kinds, against `%s`: their mean in each round, not a bound for each | throughput %v, p99 %v | |",
-				roadOf(hot), with, n, reference, throughput, p99)
+			p("| all that measure on %s without sampling allocations%s, %d kinds, against `%s`: their mean in each round, not a bound for each | %s %v, p99 %v | |",
+				roadOf(hot), with, n, reference, most.what, much, p99)
 		}
 	}
 	aside := func(what string, c result.Contender) {
-		p("| %s%s, `%s` against `%s` | throughput %v, p99 %v | |", what, with, c.Name, result.Bare, c.Against(result.Bare, result.Throughput), c.Against(result.Bare, result.P99))
+		p("| %s%s, `%s` against `%s` | %s %v, p99 %v | |", what, with, c.Name, result.Bare, most.what, c.Against(result.Bare, most.of), c.Against(result.Bare, result.P99))
 	}
 	aside("noise", again)
 	if c, ok := l.Find(result.Pprof); ok {
@@ -74,11 +82,17 @@ func (r report) claimsOf(i int, p printer) {
 		aside("two Records of the SDK, by hand", c)
 	}
 	for _, name := range []string{result.Sampled, result.SampledHot, result.Evidence} {
-		throughput, ok := l.Pair(name, result.Pprof, result.Throughput)
+		much, ok := l.Pair(name, result.Pprof, most.of)
 		if p99, _ := l.Pair(name, result.Pprof, result.P99); ok {
-			p("| in programs whose allocations are sampled anyway%s, `%s` against `%s` | throughput %v, p99 %v | |", with, name, result.Pprof, throughput, p99)
+			p("| in programs whose allocations are sampled anyway%s, `%s` against `%s` | %s %v, p99 %v | |", with, name, result.Pprof, most.what, much, p99)
 		}
 	}
+}
+
+// A yield is what of a round is told before its p99.
+type yield struct {
+	what string
+	of   func(result.Round) float64
 }
 
 // conditions says what of a run is not as the demo has it by itself, or of the machine
@@ -90,6 +104,9 @@ func (r report) conditions(s result.Service) (with string) {
 	}
 	if s.Corpus != "" {
 		with += ", documents of `" + s.Corpus + "`"
+	}
+	if s.Share > 0 {
+		with += fmt.Sprintf(", %.0f %% load", 100*s.Share)
 	}
 	return with
 }
@@ -182,6 +199,8 @@ func (r report) serviceText(p printer) {
 			howMeasured(s, p)
 		case s.Like(r.services[0]):
 			anotherText(s, p)
+		case s.Share > 0:
+			shareText(s, p)
 		case s.Machine != r.services[0].Machine && s.GOGC == "" && s.Corpus == "":
 			machineText(s, p)
 		case s.GOGC != "" && s.Corpus == "":
@@ -213,6 +232,17 @@ func machineText(s result.Service, p printer) {
 	p("")
 	costsText(s, p)
 	byHandText(s, p)
+}
+
+// shareText introduces a run whose requests arrive by themselves.
+func shareText(s result.Service, p printer) {
+	p("Clients that wait for answers keep a service busy all the time, and ask a slower one for less: what they wait for is")
+	p("others before them. `make bench-service-half` on %s has requests arrive as those of many independent people do, at", s.When.UTC().Format(moment))
+	p("random moments (a Poisson process), %.0f %% of what `bare` answers to %d clients that wait, and the same moments for each service in a round;", 100*s.Share, s.Clients)
+	p("%d rounds of %v. That a p99 would be told of this load, and of no other share of it, was fixed before the first round.", s.Rounds, s.Length)
+	p("The CPU time of a request is higher than under full load, for the service wakes up for almost each.")
+	p("")
+	costsText(s, p)
 }
 
 // corpusText introduces a run in which other documents are searched.

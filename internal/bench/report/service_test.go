@@ -38,7 +38,11 @@ func ran(gogc string, length time.Duration, loads, names []string) result.Servic
 	for range 2 {
 		var all []result.Named
 		for _, name := range append([]string{result.Bare, result.Again, result.Disabled}, names...) {
-			all = append(all, result.Named{Name: name, Round: result.Round{Throughput: 10, P99: time.Millisecond}})
+			cpu := 2.0
+			if name == result.Bare || name == result.Again {
+				cpu = 1
+			}
+			all = append(all, result.Named{Name: name, Round: result.Round{Throughput: 10, P99: time.Millisecond, CPU: cpu}})
 		}
 		for _, l := range loads {
 			s.Add(l, all, 3)
@@ -61,6 +65,8 @@ func TestLongerRun(t *testing.T) {
 	documents.Corpus = "cmd"
 	other := ran("", 8*time.Second, both, []string{result.Full})
 	other.Machine = "a machine, go2"
+	half := ran("", 4*time.Second, both, []string{result.ByHand, result.Full, result.Hot, "everything-hot"})
+	half.Share = 0.5
 	without := ran("", 16*time.Second, both[:1], []string{result.Full})
 	for name, tc := range map[string]struct {
 		runs []result.Service
@@ -99,6 +105,13 @@ func TestLongerRun(t *testing.T) {
 			"| whole service, `full`, not sampled, against `bare`":      1,
 			"| whole service, go2, `full`, not sampled, against `bare`": 1,
 			"| whole service, longer run":                               0,
+		}},
+		"half of the load": {[]result.Service{short, half}, map[string]int{
+			"| whole service, `full`, not sampled, against `bare`: throughput at least 0.98, p99 within noise | throughput 1.000 ":                                                        1,
+			"| whole service, 50 % load, `full`, not sampled, against `bare`: p99 within noise | CPU time 2.000 (2.000 to 2.000), p99 1.000 (1.000 to 1.000), noise to 1.000 | reached |": 1,
+			"| all that measure on the hot road without sampling allocations, 50 % load, 2 kinds, against `bare`: their mean in each round, not a bound for each | CPU time 2.000 ":       1,
+			"| two Records of the SDK, by hand, 50 % load, `by-hand` against `bare` | CPU time 2.000 ":                                                                                    1,
+			"| whole service, longer run": 0,
 		}},
 		"without the mix": {[]result.Service{short, without}, map[string]int{
 			"| whole service, `full`, not sampled, against `bare`": 1,
@@ -143,16 +156,19 @@ func TestIntroductions(t *testing.T) {
 	gc := ran("100", time.Second, loads, names)
 	documents := ran("", 2*time.Second, loads, names)
 	documents.Corpus = "cmd"
+	half := ran("", time.Second, loads, names)
+	half.Share = 0.5
 	next := ran("", time.Second, loads, names)
 	next.Machine = "a machine, go2"
 	var out strings.Builder
-	report{machine: "a machine, go2", services: []result.Service{first, long, documents, gc, next}}.serviceText(func(format string, args ...any) { fmt.Fprintf(&out, format+"\n", args...) })
+	report{machine: "a machine, go2", services: []result.Service{first, long, documents, gc, half, next}}.serviceText(func(format string, args ...any) { fmt.Fprintf(&out, format+"\n", args...) })
 	last := 0
 	for _, want := range []string{
 		"`make bench-service` on ", "Load `mix`, 2 rounds, go1:",
 		"`make bench-service-long` on ", "Load `mix`, 2 rounds, go1:",
 		"`make bench-service-heap`\non ", "What a request costs more", "Load `mix`, 2 rounds, go1, documents of `cmd`:",
 		"The same with GOGC=100 in the environment:", "Load `mix`, 2 rounds, go1, GOGC=100:",
+		"`make bench-service-half` on ", " 50 % of what `bare` answers ", "What a request costs more", "Load `mix`, 2 rounds, go1, 50 % load:",
 		"`make bench-service-next` on ", "Load `mix`, 2 rounds:", "In 2 of 2 rounds the p99 of one `bare` was from 1.00 to 1.00 ",
 	} {
 		at := strings.Index(out.String()[last:], want)
@@ -161,7 +177,7 @@ func TestIntroductions(t *testing.T) {
 		}
 		last += at + len(want)
 	}
-	for _, once := range []string{"By perf (`mix`", "`make bench-service-next`", "`make bench-service-heap`", "The same with GOGC"} {
+	for _, once := range []string{"By perf (`mix`", "`make bench-service-next`", "`make bench-service-heap`", "`make bench-service-half`", "The same with GOGC"} {
 		if n := strings.Count(out.String(), once); n != 1 {
 			t.Errorf("%q is there %d times", once, n)
 		}

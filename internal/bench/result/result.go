@@ -24,6 +24,7 @@ type Service struct {
 	GOGC    string // in their environment; empty: as the demo sets it
 	Corpus  string // the name of the folder that was searched; empty: what the demo has by itself
 	Clients int
+	Share   float64       // of what the bare service answers as fast as it can, that came at random moments; 0: all that the clients could send
 	Rounds  int           // each with new processes
 	Length  time.Duration // that each was driven, with each load
 	Settle  time.Duration // of a turn, before it counts
@@ -75,6 +76,7 @@ const (
 // A Load is what the clients asked for.
 type Load struct {
 	Name       string
+	Rate       float64 // at which requests came, a second; 0: as fast as clients had answers
 	Contenders []Contender
 }
 
@@ -230,7 +232,8 @@ func (s Service) Outlasts(o Service) bool {
 // Like reports whether both are runs by the same clients on the same machine, with the
 // same documents and the same setting of the garbage collector.
 func (s Service) Like(o Service) bool {
-	return s.GOGC == o.GOGC && s.Corpus == o.Corpus && s.Machine == o.Machine && s.Placing == o.Placing && s.Clients == o.Clients
+	return s.GOGC == o.GOGC && s.Corpus == o.Corpus && s.Machine == o.Machine && s.Placing == o.Placing &&
+		s.Clients == o.Clients && s.Share == o.Share
 }
 
 // Lines are the load's comparisons in the form that the benchmarks print.

@@ -24,6 +24,10 @@
 // are to the mean of both. All ratios are to the other service in the same round: the
 // middle of those of all rounds, and the interval in which it lies with 95 % confidence.
 //
+// With -share requests arrive at random moments (a Poisson process), at a rate that all
+// services can keep up with, and what is compared is how long each takes: clients that
+// wait for answers ask a slower service for less.
+//
 // Collections mostly fall due while a service is stopped, and so run in the part of a
 // turn that does not count. What one costs is measured by itself, before the rounds, of
 // each service that measures, while nothing is asked of it:
@@ -57,6 +61,7 @@ func main() {
 	flag.DurationVar(&c.settle, "settle", 15*time.Millisecond, "how long a turn goes on before it counts")
 	flag.DurationVar(&c.warm, "warm", 400*time.Millisecond, "how long before the first turn, without being measured")
 	flag.IntVar(&c.clients, "clients", 4, "how many clients there are at once")
+	flag.Float64Var(&c.share, "share", 0, "let requests arrive at random moments, as many a second as this share of what the bare service answers to such clients; 0: each client sends its next request when it has an answer")
 	flag.StringVar(&c.corpus, "corpus", "", "the folder to index; empty: the documentation of Go")
 	flag.StringVar(&c.source, "demo", filepath.Join("..", "..", "examples", "httpdemo"), "the demo's folder")
 	only := flag.String("run", "", "only the contenders that match this regular expression, and those that all are compared with")
@@ -78,6 +83,7 @@ type settings struct {
 	rounds                      int
 	length, slice, settle, warm time.Duration
 	clients                     int
+	share                       float64
 	corpus, source              string
 	load                        *regexp.Regexp // loads whose names match are driven
 }
@@ -96,6 +102,9 @@ func run(ctx context.Context, c settings, only, load, out string) error {
 	}
 	if !slices.ContainsFunc(loadNames, c.load.MatchString) {
 		return fmt.Errorf("service: -load %q matches none of %s", load, strings.Join(loadNames, " and "))
+	}
+	if !(c.share >= 0 && c.share < 1) {
+		return fmt.Errorf("service: -share %v is not from 0 to less than 1", c.share)
 	}
 	if c.slice <= 0 || c.length < c.slice || c.settle <= 0 || c.warm <= 0 || c.rounds < 1 || c.clients < 1 {
 		return errors.New("service: -slice, -settle, -warm, -rounds and -clients are more than nothing, and -time is no less than -slice")

@@ -31,6 +31,10 @@ func measure(ctx context.Context, c settings, all []contender) (r result.Service
 		}
 	}
 	r = result.NewService(demo.Placing(), c.corpus, c.clients, c.length, c.settle, c.slice)
+	r.Share = c.share
+	if b.rates, err = b.atShare(ctx, c); err != nil {
+		return r, fmt.Errorf("service: %w", err)
+	}
 	if r.Collections, err = b.collections(ctx, c, all); err != nil {
 		return r, fmt.Errorf("service: %w", err)
 	}
@@ -42,6 +46,9 @@ func measure(ctx context.Context, c settings, all []contender) (r result.Service
 		for _, l := range got {
 			r.Add(l.load, l.rounds, len(references))
 		}
+		for i := range r.Loads {
+			r.Loads[i].Rate = b.rates[r.Loads[i].Name]
+		}
 		r.Rounds++
 		fmt.Fprintf(os.Stderr, "service: round %d of %d\n", r.Rounds, c.rounds)
 	}
@@ -52,6 +59,48 @@ func measure(ctx context.Context, c settings, all []contender) (r result.Service
 type base struct {
 	binaries    map[demo.Build]string
 	corpus, dir string
+	rates       map[string]float64 // by load: see settings.share
+}
+
+// atShare returns the rates, by load, at which requests arrive.
+func (b base) atShare(ctx context.Context, c settings) (rates map[string]float64, err error) {
+	if c.share == 0 {
+		return nil, nil
+	}
+	rates = make(map[string]float64)
+	r, err := b.start(ctx, references[0], filepath.Join(b.dir, "share"), time.Second)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, r.stop()) }()
+	loads, err := c.loads(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	for _, load := range loads {
+		clients := load.Clients(r.Base, c.clients)
+		defer clients.Close()
+		_, err := clients.Drive(ctx, c.warm)
+		if err != nil {
+			return nil, err
+		}
+		most, err := clients.Drive(ctx, c.length)
+		if err != nil {
+			return nil, err
+		}
+		rates[load.Name] = c.share * most.Throughput()
+		fmt.Fprintf(os.Stderr, "service: %s: %.0f requests a second, of %.0f\n", load.Name, rates[load.Name], most.Throughput())
+	}
+	return rates, nil
+}
+
+// loads returns those that are driven.
+func (c settings) loads(ctx context.Context, r *running) ([]demo.Load, error) {
+	mix, documents, _, err := demo.Loads(ctx, r.Base)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", r.name, err)
+	}
+	return slices.DeleteFunc([]demo.Load{mix, documents}, func(l demo.Load) bool { return !c.load.MatchString(l.Name) }), nil
 }
 
 // An outcome is what one load came to, with each of the services.
@@ -85,18 +134,15 @@ func (b base) compare(ctx context.Context, c settings, all []contender, round in
 			return nil, err
 		}
 		services[i] = r
-		mix, documents, _, err := demo.Loads(ctx, r.Base)
-		if err == nil {
-			err = r.Pause()
+		if loads, err = c.loads(ctx, r); err != nil {
+			return nil, err
 		}
-		if err != nil {
+		if err := r.Pause(); err != nil {
 			return nil, fmt.Errorf("%s: %w", r.name, err)
 		}
-		loads = []demo.Load{mix, documents}
 	}
-	loads = slices.DeleteFunc(loads, func(l demo.Load) bool { return !c.load.MatchString(l.Name) })
 	for _, load := range loads {
-		rounds, err := turns(ctx, c, services, load, round)
+		rounds, err := b.turns(ctx, c, services, load, round)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", load.Name, err)
 		}
@@ -113,10 +159,14 @@ func (b base) compare(ctx context.Context, c settings, all []contender, round in
 // turns drives the services by slices, one after the other, half of the time in
 // one direction and then in the other. The order is another one in each round: who
 // comes next finds the caches that the one before has left.
-func turns(ctx context.Context, c settings, services []*running, load demo.Load, round int) (out []result.Named, err error) {
+func (b base) turns(ctx context.Context, c settings, services []*running, load demo.Load, round int) (out []result.Named, err error) {
 	sums := make([]sum, len(services))
 	for i, r := range services {
-		sums[i].clients = load.Clients(r.Base, c.clients)
+		if rate := b.rates[load.Name]; rate > 0 {
+			sums[i].clients = load.Arriving(r.Base, rate, uint64(round))
+		} else {
+			sums[i].clients = load.Clients(r.Base, c.clients)
+		}
 		defer sums[i].clients.Close()
 		warm := sum{clients: sums[i].clients}
 		if err := warm.drive(ctx, r, 0, c.warm); err != nil {

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
@@ -189,6 +191,46 @@ func TestSettle(t *testing.T) {
 		if s.seen.Requests >= all || s.cpu >= still-cpu || s.spent >= wall-3*settle {
 			t.Errorf("counted as well: %d of %d requests, %v of %v CPU time, %v of %v", s.seen.Requests, all, s.cpu, still-cpu, s.spent, wall)
 		}
+	}
+}
+
+// TestShare: with a share of what the bare service answers, requests come at that rate and
+// not as fast as they are answered.
+func TestShare(t *testing.T) {
+	t.Setenv(asService, "1")
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := settings{share: 0.1, length: 200 * time.Millisecond, slice: 100 * time.Millisecond, settle: time.Millisecond, warm: time.Millisecond,
+		clients: 2, load: regexp.MustCompile("^" + result.Mix + "$")}
+	b := base{binaries: map[demo.Build]string{demo.Bare: program}, dir: t.TempDir()}
+	if b.rates, err = b.atShare(t.Context(), c); errors.Is(err, errors.ErrUnsupported) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	rate := b.rates[result.Mix]
+	if rate <= 0 || len(b.rates) != 1 {
+		t.Fatalf("rates %v", b.rates)
+	}
+	got, err := b.compare(t.Context(), c, references[:2], 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	most := rate * c.length.Seconds()
+	for _, r := range got[0].rounds {
+		if n := float64(r.Round.Requests); n > most+6*math.Sqrt(most)+2 {
+			t.Errorf("%s: %.0f requests came in %v, at %.0f a second", r.Name, n, c.length, rate)
+		}
+	}
+	if len(got[0].rounds) != 2 {
+		t.Errorf("%d services took turns", len(got[0].rounds))
+	}
+	c.share = 0
+	if rates, err := b.atShare(t.Context(), c); err != nil || len(rates) > 0 {
+		t.Errorf("without a share the rates are %v, %v", rates, err)
 	}
 }
 
