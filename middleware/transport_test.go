@@ -23,6 +23,7 @@ import (
 	"go.opentelemetry.io/otel/metric/noop"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
+	"github.com/otelperf/otelperf-go/internal/trial"
 	"github.com/otelperf/otelperf-go/middleware"
 )
 
@@ -226,12 +227,7 @@ func TestClientErrors(t *testing.T) {
 	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
 	secure.StartTLS()
 	defer secure.Close()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	refusing := "http://" + free.Addr().String()
-	free.Close()
+	refusing := "http://" + trial.Address(t)
 
 	ctx := context.Background()
 	canceled, cancel := context.WithCancel(ctx)

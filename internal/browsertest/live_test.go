@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/otelperf/otelperf-go/internal/browsertest/scene"
+	"github.com/otelperf/otelperf-go/internal/trial"
 )
 
 // TestThePageComesBackWithItsServer: where the server goes away the page says
@@ -18,9 +19,9 @@ func TestThePageComesBackWithItsServer(t *testing.T) {
 	s := service(t, time.Minute, nil)
 	now := time.Now()
 	must(t, s.Day(now, time.Minute, 30*time.Minute))
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	address := trial.Address(t)
+	listener, err := net.Listen("tcp", address)
 	must(t, err)
-	address := listener.Addr().String()
 	serve := func(l net.Listener) *http.Server {
 		server := &http.Server{Handler: s.Page, ReadHeaderTimeout: time.Minute}
 		go server.Serve(l) // it ends with Close

@@ -19,7 +19,7 @@ func TestSameAlertsOfAFleet(t *testing.T) {
 	const interval = time.Second
 	baselines := "[monitoring]\ninterval_seconds = 1\n[baseline_targets]\nsearch_ms = 100\n" +
 		"[[baseline]]\nname = \"busy\"\nmetric = \"otelperf.operation.duration\"\nmatch = { \"otelperf.operation.name\" = \"search\" }\n" +
-		"statistic = \"rate\"\ndirection = \"lower\"\ntarget = 30\nfleet_target = 320\n"
+		"statistic = \"rate\"\ndirection = \"lower\"\nfor = \"2s\"\ntarget = 30\nfleet_target = 320\n"
 	file := lab.Write(t, t.TempDir(), "fleet.toml", baselines)
 	rules := lab.Write(t, t.TempDir(), "rules.yml", generate(t, "rules", "--query-offset", "2s", file))
 	db := lab.StartPrometheus(t, fmt.Sprintf("rule_files: [%q]\n", rules))

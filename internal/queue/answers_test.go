@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/otelperf/otelperf-go/internal/queue"
+	"github.com/otelperf/otelperf-go/internal/trial"
 )
 
 // A mood is what a backend does with the first request it gets.
@@ -120,7 +121,7 @@ func answering(t *testing.T, protocol, address string, own bool) sdkmetric.Expor
 // startMoody starts a backend at a free port.
 func startMoody(t *testing.T, protocol string, m mood) *moody {
 	t.Helper()
-	b := &moody{backend: &backend{sums: map[string]float64{}}, mood: m, tap: tap{listen(t, "127.0.0.1:0"), make(chan net.Conn, 100)}}
+	b := &moody{backend: &backend{sums: map[string]float64{}}, mood: m, tap: tap{listen(t, trial.Address(t)), make(chan net.Conn, 100)}}
 	b.serve(t, protocol, b.tap)
 	return b
 }
@@ -212,7 +213,7 @@ func TestOTLPDoubtStays(t *testing.T) {
 			m := startMoody(t, protocol, mood{takes: true, cut: protocol == "grpc", http: http.StatusBadGateway})
 			m.then = func() { _ = m.tap.Close() } // from now on nobody is there
 			address := m.tap.Addr().String()
-			e := queue.New(answering(t, protocol, address, true), queue.WithErrorHandler(func(error) {}), queue.WithTimeout(300*time.Millisecond))
+			e := queue.New(answering(t, protocol, address, true), queue.WithErrorHandler(func(error) {}), queue.WithTimeout(3*time.Second))
 			give(t, e, delta("d", 1))
 			if err := e.ForceFlush(t.Context()); err == nil {
 				t.Error("flushing is no error")
