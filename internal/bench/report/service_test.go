@@ -168,7 +168,7 @@ func TestIntroductions(t *testing.T) {
 		"`make bench-service-long` on ", "Load `mix`, 2 rounds, go1:",
 		"`make bench-service-heap`\non ", "What a request costs more", "Load `mix`, 2 rounds, go1, documents of `cmd`:",
 		"The same with GOGC=100 in the environment:", "Load `mix`, 2 rounds, go1, GOGC=100:",
-		"`make bench-service-half` on ", " 50 % of what `bare` answers ", "What a request costs more", "Load `mix`, 2 rounds, go1, 50 % load:",
+		"`make bench-service-half` on\n", ", 50 % of what `bare` answered then ", "What a request costs more", "Load `mix`, 2 rounds, go1, 50 % load:",
 		"`make bench-service-next` on ", "Load `mix`, 2 rounds:", "In 2 of 2 rounds the p99 of one `bare` was from 1.00 to 1.00 ",
 	} {
 		at := strings.Index(out.String()[last:], want)
