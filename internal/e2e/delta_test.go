@@ -167,6 +167,10 @@ func TestDeltaThroughKill(t *testing.T) {
 				c.Start()
 			}
 			every(record, 600*time.Millisecond)
+			// What the ledger has is on its way no more.
+			if err := svc.ForceFlush(t.Context()); err != nil {
+				t.Log(err)
+			}
 			var a account
 			lab.Eventually(t, 60*time.Second, func() error {
 				a = l.settle(t, c.Metrics())

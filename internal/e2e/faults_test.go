@@ -216,9 +216,9 @@ func (f fault) run(t *testing.T) {
 
 	f.inject(s)
 	began := time.Now()
-	before, beforeFree := judged.collections(), reference.collections()
 	record(25, 20*time.Millisecond) // enough to judge by, however few follow at once
 	free.record(25, 20*time.Millisecond)
+	before, beforeFree := judged.collections(), reference.collections() // the next one has them, at the latest
 	calls, floor := sideBySide(func() { record(1, 20*time.Millisecond) }, func() { free.record(1, 20*time.Millisecond) }, 2500*time.Millisecond)
 	last, lastFree := judged.collections(), reference.collections()
 	judged.check(t)
@@ -242,8 +242,9 @@ func (f fault) run(t *testing.T) {
 	// Nothing holds it up on the way to who wants to know.
 	took, floorTook := a.at.Sub(a.Since), b.at.Sub(b.Since)
 	t.Logf("the alert was told %v after its interval's end; without a backend %v", took, floorTook)
-	if limit := min(floorTook, 3*faultInterval) + faultInterval; took > limit {
-		t.Errorf("the alert was told %v after its interval's end, over %v", took, limit)
+	// A process that stood still for a moment has its collections late as well.
+	if limit := min(floorTook, 3*faultInterval) + faultInterval; took > limit && !a.at.Before(judged.after(a.Since, 2)) {
+		t.Errorf("the alert was told %v after its interval's end, over %v, and after two more collections had begun", took, limit)
 	}
 
 	if f.heal == nil {

@@ -66,10 +66,11 @@ metrics_file = "performance_metrics.json"
 		lab.Eventually(t, 30*time.Second, func() error { return searchesIn(out, want) })
 	}
 
-	points, err := lab.ReadPoints(out)
-	if err != nil {
-		t.Fatal(err)
-	}
+	var points []lab.Point
+	lab.Eventually(t, 10*time.Second, func() (err error) { // its last line may be half written
+		points, err = lab.ReadPoints(out)
+		return err
+	})
 	judged := 0
 	for _, point := range points {
 		if point.Resource["service.name"] != "e2e" {

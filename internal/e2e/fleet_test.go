@@ -21,17 +21,17 @@ func TestSameAlertsOfAFleet(t *testing.T) {
 		"[[baseline]]\nname = \"busy\"\nmetric = \"otelperf.operation.duration\"\nmatch = { \"otelperf.operation.name\" = \"search\" }\n" +
 		"statistic = \"rate\"\ndirection = \"lower\"\nfor = \"2s\"\ntarget = 30\nfleet_target = 320\n"
 	file := lab.Write(t, t.TempDir(), "fleet.toml", baselines)
-	rules := lab.Write(t, t.TempDir(), "rules.yml", generate(t, "rules", "--query-offset", "2s", file))
+	rules := lab.Write(t, t.TempDir(), "rules.yml", generate(t, "rules", "--query-offset", "5s", file))
 	db := lab.StartPrometheus(t, fmt.Sprintf("rule_files: [%q]\n", rules))
 	c := lab.StartCollector(t, "OTELPERF_PROM_EXPORTERS=[otlp_http/prometheus]", "OTELPERF_PROMETHEUS="+db.URL)
 	const well, slow = 20 * time.Millisecond, 250 * time.Millisecond
 	plans := map[string][]phase{
 		// One is always well.
-		"one": {{25 * time.Second, 10, well, 0}, {9 * time.Second, 10, well, 0}},
+		"one": {{25 * time.Second, 10, well, 0}, {12 * time.Second, 10, well, 0}},
 		// Two is slow for a time.
-		"two": {{7 * time.Second, 10, well, 0}, {7 * time.Second, 10, slow, 0}, {20 * time.Second, 10, well, 0}},
+		"two": {{7 * time.Second, 10, well, 0}, {7 * time.Second, 10, slow, 0}, {23 * time.Second, 10, well, 0}},
 		// Three has little to do for a time: one of three is too few for all.
-		"three": {{14 * time.Second, 10, well, 0}, {9 * time.Second, 1, well, 0}, {11 * time.Second, 10, well, 0}},
+		"three": {{14 * time.Second, 10, well, 0}, {9 * time.Second, 1, well, 0}, {14 * time.Second, 10, well, 0}},
 	}
 	journals := make(map[string]*journal)
 	services := make(map[string]*service)

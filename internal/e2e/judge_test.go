@@ -155,6 +155,20 @@ func (j *judge) check(t *testing.T) {
 	}
 }
 
+// after returns when the nth collection after at began; now if it has not.
+func (j *judge) after(at time.Time, n int) time.Time {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, b := range j.begun {
+		if b.After(at) {
+			if n--; n == 0 {
+				return b
+			}
+		}
+	}
+	return time.Now()
+}
+
 // A distribution is of the times that calls took.
 type distribution []time.Duration
 

@@ -152,7 +152,7 @@ func TestSameAlerts(t *testing.T) {
 				options = append(options, monitor.WithRules(views.Rule{Instrument: "*.duration", Exponential: true}))
 			}
 			file := lab.Write(t, t.TempDir(), "same.toml", baselines)
-			rules := lab.Write(t, t.TempDir(), "rules.yml", generate(t, append([]string{"rules", "--query-offset", "2s", file}, flags...)...))
+			rules := lab.Write(t, t.TempDir(), "rules.yml", generate(t, append([]string{"rules", "--query-offset", "5s", file}, flags...)...))
 			db := lab.StartPrometheus(t, fmt.Sprintf("rule_files: [%q]\notlp:\n  translation_strategy: %s\n", rules, strategy))
 			c := lab.StartCollector(t, "OTELPERF_PROM_EXPORTERS=[otlp_http/prometheus]", "OTELPERF_PROMETHEUS="+db.URL)
 			own := &journal{fired: make(map[string][]firing)}
@@ -165,8 +165,8 @@ func TestSameAlerts(t *testing.T) {
 				{7 * time.Second, 10, 20 * time.Millisecond, 0},
 				{6 * time.Second, 10, 20 * time.Millisecond, 4}, // four of ten fail
 				{6 * time.Second, 10, 20 * time.Millisecond, 0},
-				{6 * time.Second, 1, 20 * time.Millisecond, 0}, // few come
-				{7 * time.Second, 10, 20 * time.Millisecond, 0},
+				{6 * time.Second, 1, 20 * time.Millisecond, 0},   // few come
+				{10 * time.Second, 10, 20 * time.Millisecond, 0}, // Prometheus looks at what was 5 s ago
 			})
 			theirs := firings(t, db, "", began, time.Now(), interval)
 

@@ -37,6 +37,9 @@ var (
 	CPUTime      = cpuTime
 )
 
+// TrialCPU is what a trial uses.
+const TrialCPU = trialCPU
+
 // Spend keeps a CPU busy for so much CPU time, or a minute.
 func Spend(cpu time.Duration) (time.Duration, error) { return spend(cpu, time.Minute) }
 

@@ -2,6 +2,7 @@ package profiling_test
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -52,19 +53,45 @@ func TestSecondsAreTrue(t *testing.T) {
 			hz, err = profiling.Probe(hz)
 			check(t, err)
 		}
-		var buf bytes.Buffer
-		check(t, profiling.Begin(&buf, hz))
-		used, err := profiling.Spend(800 * time.Millisecond)
-		check(t, err)
-		profiling.End()
-		samples, err := profiling.CountSamples(&buf)
-		check(t, err)
-		shown := time.Duration(float64(samples) / float64(hz) * float64(time.Second))
-		t.Logf("asked for %d Hz, profiled at %d: %s of %s are shown", tt.wanted, hz, shown, used)
-		if ratio := shown.Seconds() / used.Seconds(); ratio < tt.least || ratio > 1.1 {
-			t.Errorf("at %d Hz the profile shows %s, %s were used", hz, shown, used)
+		undisturbed(t, func() (time.Duration, error) {
+			var buf bytes.Buffer
+			check(t, profiling.Begin(&buf, hz))
+			used, err := profiling.Spend(800 * time.Millisecond)
+			check(t, err)
+			profiling.End()
+			samples, err := profiling.CountSamples(&buf)
+			check(t, err)
+			shown := time.Duration(float64(samples) / float64(hz) * float64(time.Second))
+			t.Logf("asked for %d Hz, profiled at %d: %s of %s are shown", tt.wanted, hz, shown, used)
+			ratio := shown.Seconds() / used.Seconds()
+			if ratio > 1.1 {
+				t.Errorf("at %d Hz the profile shows %s, %s were used", hz, shown, used)
+			}
+			if ratio < tt.least {
+				return used, fmt.Errorf("at %d Hz the profile shows %s, %s were used", hz, shown, used)
+			}
+			return used, nil
+		})
+	}
+}
+
+// undisturbed calls try until it has no error, and fails the test where it has one
+// though the process had a CPU for itself. Others that want it take the kernel's ticks,
+// by which samples are taken. try says how much CPU time it wanted.
+func undisturbed(t *testing.T, try func() (cpu time.Duration, err error)) {
+	t.Helper()
+	for range 10 {
+		begin := time.Now()
+		cpu, err := try()
+		if err == nil {
+			return
+		}
+		if took := time.Since(begin); took < cpu+cpu/5+300*time.Millisecond { // a profile's end takes a while
+			t.Errorf("%v; that took %v", err, took)
+			return
 		}
 	}
+	t.Skip("others want the CPU all the time")
 }
 
 func TestSamplesOfABrokenProfile(t *testing.T) {

@@ -202,8 +202,23 @@ func (p *poisson) Pace(elapsed time.Duration, hits uint64) (time.Duration, bool)
 // Rate returns the mean.
 func (p *poisson) Rate(time.Duration) float64 { return p.rate }
 
-// Drive sends the load for as long as length says. It ends early, with an error, at an
-// answer other than the expected and when ctx is done.
+// A lasting pacer ends after length, but not before the first request: an attacker looks at
+// the time before it sends anything, and a busy machine may have taken all of it by then.
+type lasting struct {
+	vegeta.Pacer
+	length time.Duration
+}
+
+// Pace returns when the next request is due, and whether it is none any more.
+func (l lasting) Pace(elapsed time.Duration, hits uint64) (time.Duration, bool) {
+	if hits > 0 && elapsed > l.length {
+		return 0, true
+	}
+	return l.Pacer.Pace(elapsed, hits)
+}
+
+// Drive sends the load for as long as length says, one request at least. It ends early,
+// with an error, at an answer other than the expected and when ctx is done.
 func (c *Clients) Drive(ctx context.Context, length time.Duration) (Result, error) {
 	// An attacker attacks once.
 	attack := vegeta.NewAttacker(vegeta.Workers(min(c.n, vegeta.DefaultWorkers)), vegeta.MaxWorkers(c.n), vegeta.Client(c.client), vegeta.MaxBody(0))
@@ -212,7 +227,7 @@ func (c *Clients) Drive(ctx context.Context, length time.Duration) (Result, erro
 	var failed error
 	var last time.Time
 	first := time.Now()
-	for r := range attack.Attack(c.targets, c.arrivals(), length, c.load.Name) {
+	for r := range attack.Attack(c.targets, lasting{c.arrivals(), length}, 0, c.load.Name) {
 		want := uint16(http.StatusOK)
 		if code, ok := c.load.codes[r.URL[len(c.base):]]; ok {
 			want = code

@@ -60,6 +60,18 @@ func TestDriveGoesOn(t *testing.T) {
 	}
 }
 
+// TestDriveSendsSomething: where the time is over before the first request could be sent.
+func TestDriveSendsSomething(t *testing.T) {
+	t.Parallel()
+	l, base := loadOn(t, func(http.ResponseWriter, *http.Request) {})
+	for name, c := range map[string]*Clients{"waiting": l.Clients(base, 1), "arriving": l.Arriving(base, 1000, 1)} {
+		if r, err := c.Drive(t.Context(), time.Nanosecond); err != nil || r.Requests != 1 {
+			t.Errorf("%s: %d requests, %v", name, r.Requests, err)
+		}
+		c.Close()
+	}
+}
+
 // TestDriveEndsEarly: at a wrong answer and with its context, hours before its
 // time.
 func TestDriveEndsEarly(t *testing.T) {

@@ -89,7 +89,7 @@ func generate() error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	p, err := demo.Start(ctx, program, demo.Options{Env: []string{asService + "=1"}})
 	if err != nil {
