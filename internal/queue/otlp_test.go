@@ -216,29 +216,31 @@ func TestOTLPHangingEndpoint(t *testing.T) {
 // A backend that is away while a service runs gets everything when it is back.
 func TestOTLPRefusedEndpointComesBack(t *testing.T) {
 	t.Parallel()
-	forEachProtocol(t, func(t *testing.T, p protocol) {
-		t.Parallel()
-		address := trial.Address(t)
-		e := queue.New(p.dial(t, address), queue.WithErrorHandler(func(error) {}), queue.WithTimeout(3*time.Second))
-		for range 20 {
-			give(t, e, delta("d", 1))
-		}
-		if err := e.ForceFlush(t.Context()); err == nil {
-			t.Error("ForceFlush without a backend = nil")
-		}
-		if n := e.Dropped(); n != 0 {
-			t.Errorf("%d points were dropped", n)
-		}
-		b := &backend{sums: map[string]float64{}}
-		p.serve(t, listen(t, address), b)
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-		defer cancel()
-		for e.Stats().Exported < 20 && ctx.Err() == nil {
-			_ = e.ForceFlush(ctx)
-		}
-		if got := b.sum("d"); got != 20 || e.Dropped() != 0 {
-			t.Errorf("%v of 20 arrived, %d were dropped", got, e.Dropped())
-		}
-		shutdown(t, e)
-	})
+	for _, p := range protocols {
+		t.Run(p.name, func(t *testing.T) {
+			t.Parallel()
+			address := trial.Address(t)
+			e := queue.New(p.dial(t, address), queue.WithErrorHandler(func(error) {}), queue.WithTimeout(3*time.Second))
+			for range 20 {
+				give(t, e, delta("d", 1))
+			}
+			if err := e.ForceFlush(t.Context()); err == nil {
+				t.Error("ForceFlush without a backend = nil")
+			}
+			if n := e.Dropped(); n != 0 {
+				t.Errorf("%d points were dropped", n)
+			}
+			b := &backend{sums: map[string]float64{}}
+			p.serve(t, listen(t, address), b)
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			defer cancel()
+			for e.Stats().Exported < 20 && ctx.Err() == nil {
+				_ = e.ForceFlush(ctx)
+			}
+			if got := b.sum("d"); got != 20 || e.Dropped() != 0 {
+				t.Errorf("%v of 20 arrived, %d were dropped", got, e.Dropped())
+			}
+			shutdown(t, e)
+		})
+	}
 }
