@@ -16,7 +16,9 @@ func TestTrialFindsTheTick(t *testing.T) {
 		check(t, err)
 		undisturbed(t, func() (time.Duration, error) {
 			got, err := profiling.Try(wanted)
-			check(t, err)
+			if err != nil {
+				return profiling.TrialCPU, err
+			}
 			t.Logf("of %d Hz the kernel says it gives %d, a trial %d", wanted, want, got)
 			r := float64(got) / float64(want)
 			if r > 1.12 {

@@ -58,7 +58,7 @@ func goTool(t *testing.T, args ...string) string {
 func TestGoToolPprofOpensEveryFile(t *testing.T) {
 	load(t)
 	path := filepath.Join(t.TempDir(), "cpu.prof")
-	p := start(t, profiling.WithFile(path), profiling.WithWindow(500*time.Millisecond))
+	p := start(t, profiling.WithFile(path), profiling.WithWindow(2*time.Second))
 	for n := 0; n < 2; { // on a machine that has no time for the test, a window may have no sample
 		profile, err := p.Capture(t.Context())
 		check(t, err)
@@ -101,7 +101,7 @@ func TestAUsersOwnProfile(t *testing.T) {
 		if _, err := p.Capture(t.Context()); !errors.Is(err, profiling.ErrBusy) {
 			t.Errorf("while a user profiles, Capture gives %v", err)
 		}
-		_, err := profiling.Spend(100 * time.Millisecond)
+		_, err := profiling.Spend(500 * time.Millisecond)
 		check(t, err)
 		pprof.StopCPUProfile()
 		if n, err := profiling.CountSamples(&users); err != nil || n == 0 {
@@ -123,7 +123,7 @@ func TestAUsersOwnProfile(t *testing.T) {
 			pprof.StopCPUProfile()
 			runtime.Gosched()
 		}
-		_, err = profiling.Spend(100 * time.Millisecond)
+		_, err = profiling.Spend(500 * time.Millisecond)
 		check(t, err)
 		check(t, p.Stop(t.Context()))
 		profile := <-ours

@@ -110,7 +110,6 @@ func answering(t *testing.T, protocol, address string, own bool) sdkmetric.Expor
 	answers := queue.NewAnswers(nil)
 	e, err := otlpmetricgrpc.New(t.Context(), otlpmetricgrpc.WithEndpoint(address), otlpmetricgrpc.WithInsecure(),
 		otlpmetricgrpc.WithDialOption(grpc.WithStatsHandler(answers)), otlpmetricgrpc.WithTemporalitySelector(allDelta),
-		otlpmetricgrpc.WithReconnectionPeriod(10*time.Millisecond),
 		otlpmetricgrpc.WithRetry(otlpmetricgrpc.RetryConfig{Enabled: own, InitialInterval: time.Millisecond, MaxInterval: time.Millisecond, MaxElapsedTime: time.Minute}))
 	if err != nil {
 		t.Fatal(err)
@@ -213,14 +212,14 @@ func TestOTLPDoubtStays(t *testing.T) {
 			m := startMoody(t, protocol, mood{takes: true, cut: protocol == "grpc", http: http.StatusBadGateway})
 			m.then = func() { _ = m.tap.Close() } // from now on nobody is there
 			address := m.tap.Addr().String()
-			e := queue.New(answering(t, protocol, address, true), queue.WithErrorHandler(func(error) {}), queue.WithTimeout(3*time.Second))
+			e := queue.New(answering(t, protocol, address, true), queue.WithErrorHandler(func(error) {}), queue.WithTimeout(8*time.Second))
 			give(t, e, delta("d", 1))
 			if err := e.ForceFlush(t.Context()); err == nil {
 				t.Error("flushing is no error")
 			}
 			m.serve(t, protocol, listen(t, address))
 			give(t, e, delta("d", 10))
-			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			for e.Stats().Exported == 0 && ctx.Err() == nil {
 				_ = e.ForceFlush(ctx)

@@ -118,7 +118,7 @@ func (h *throttle) wait() time.Duration {
 	defer h.mu.Unlock()
 	h.times = append(h.times, time.Now())
 	if len(h.times) == 1 {
-		return 4 * time.Second
+		return 12 * time.Second
 	}
 	return 0
 }
@@ -182,17 +182,17 @@ func TestOTLPRetryAfter(t *testing.T) {
 		make  func(*testing.T, *throttle) sdkmetric.Exporter
 		least time.Duration
 	}{
-		{"429", &throttle{httpStatus: http.StatusTooManyRequests}, overHTTP, 4 * time.Second},
-		{"503", &throttle{httpStatus: http.StatusServiceUnavailable}, overHTTP, 4 * time.Second},
-		{"a date", &throttle{httpStatus: http.StatusServiceUnavailable, asDate: true}, overHTTP, 3 * time.Second}, // whole seconds
-		{"gRPC", &throttle{}, overGRPC, 4 * time.Second},
+		{"429", &throttle{httpStatus: http.StatusTooManyRequests}, overHTTP, 12 * time.Second},
+		{"503", &throttle{httpStatus: http.StatusServiceUnavailable}, overHTTP, 12 * time.Second},
+		{"a date", &throttle{httpStatus: http.StatusServiceUnavailable, asDate: true}, overHTTP, 11 * time.Second}, // whole seconds
+		{"gRPC", &throttle{}, overGRPC, 12 * time.Second},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			test.h.backend = &backend{sums: map[string]float64{}, received: make(chan struct{}, 9)}
 			// The exporter would wait by itself, if it were given the time.
-			e := queue.New(test.make(t, test.h), queue.WithTimeout(2500*time.Millisecond), queue.WithErrorHandler(func(error) {}))
+			e := queue.New(test.make(t, test.h), queue.WithTimeout(8*time.Second), queue.WithErrorHandler(func(error) {}))
 			for range 3 {
 				give(t, e, delta("d", 1))
 			}
@@ -206,7 +206,7 @@ func TestOTLPRetryAfter(t *testing.T) {
 			test.h.mu.Lock()
 			defer test.h.mu.Unlock()
 			if d := test.h.times[1].Sub(test.h.times[0]); d < test.least {
-				t.Errorf("the backend was asked again after %v, and had said four seconds", d)
+				t.Errorf("the backend was asked again after %v, and had said twelve seconds", d)
 			}
 			shutdown(t, e)
 		})

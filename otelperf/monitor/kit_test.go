@@ -74,7 +74,7 @@ func (l *testLog) end() {
 
 func shutdown(t *testing.T, mon *monitor.Monitor) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := mon.Shutdown(ctx); err != nil {
 		t.Errorf("Shutdown: %v", err)

@@ -19,6 +19,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/otelperf/otelperf-go/internal/trial"
 	"github.com/otelperf/otelperf-go/views"
 	"github.com/otelperf/otelperf-go/views/notify"
 )
@@ -232,9 +233,7 @@ func TestWebhookRetryAfterDate(t *testing.T) {
 }
 
 func TestWebhookDoesNotShowItsAddress(t *testing.T) {
-	s := serve(t, http.StatusOK)
-	address := s.URL
-	s.Close()
+	address := "http://" + trial.Address(t)
 	w := webhook(t, notify.WebhookConfig{URL: strings.Replace(address, "http://", "http://user:password@", 1) + "/secret"})
 	err := w.Notify(background(), firing("x"))
 	if err == nil || strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "password") ||
