@@ -22,7 +22,9 @@ func TestDriveUsesTheService(t *testing.T) {
 	api := newAPI(s, 0, nil)
 	var mu sync.Mutex
 	questions, routes := make(map[string]bool), make(map[string]int)
-	inFlight, most := 0, 0
+	inFlight, most, sent := 0, 0, 0
+	ctx, enough := context.WithCancel(t.Context())
+	defer enough()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		mu.Lock()
 		inFlight++
@@ -36,11 +38,15 @@ func TestDriveUsesTheService(t *testing.T) {
 		if q := r.URL.Query().Get("q"); q != "" {
 			questions[q] = true
 		}
+		if sent++; len(routes) == 3 && len(questions) >= 5 && sent >= 100 {
+			enough()
+		}
 	}))
 	defer server.Close()
-	d := &driver{base: server.URL, clients: 3, documents: someDocuments, timeout: 10 * time.Second, grace: time.Minute}
-	got := d.run(t.Context(), time.Second)
-	if got.failed > 0 || got.failure != nil || got.elapsed < time.Second {
+	d := &driver{base: server.URL, clients: 3, documents: someDocuments, timeout: time.Minute, grace: time.Minute}
+	got := d.run(ctx, time.Minute)
+	server.Close() // all are counted
+	if got.failed > 0 || got.failure != nil {
 		t.Fatalf("got %+v", got)
 	}
 	sum := 0
@@ -53,8 +59,8 @@ func TestDriveUsesTheService(t *testing.T) {
 	if sum != got.requests || len(routes) != 3 {
 		t.Errorf("the clients counted %d requests, the server %v", got.requests, routes)
 	}
-	if got.requests > 3*50+3 {
-		t.Errorf("%d requests: three clients that rest 20 ms send fewer", got.requests)
+	if rested := 3 * (int(got.elapsed/pause) + 1); got.requests > rested {
+		t.Errorf("%d requests in %v: three clients that rest 20 ms send fewer", got.requests, got.elapsed)
 	}
 	if most > 3 {
 		t.Errorf("%d requests at once", most)
@@ -85,11 +91,19 @@ func mustJSON(t *testing.T, v any) string {
 }
 
 func TestDriveCountsFailures(t *testing.T) {
-	server := httptest.NewServer(http.NotFoundHandler())
+	ctx, cancel := context.WithCancel(t.Context())
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		cancel() // one is enough
+		http.NotFound(w, r)
+	}))
 	defer server.Close()
-	d := &driver{base: server.URL, clients: 1, documents: someDocuments, timeout: time.Second, grace: time.Minute}
-	got := d.run(t.Context(), 50*time.Millisecond)
-	if got.requests == 0 || got.failed != got.requests || got.failure == nil || !strings.Contains(got.failure.Error(), "404") {
+	d := &driver{base: server.URL, clients: 1, documents: someDocuments, timeout: time.Minute, grace: time.Minute}
+	got := d.run(ctx, time.Minute)
+	if got.requests != 1 || got.failed != 1 || got.failure == nil || !strings.Contains(got.failure.Error(), "404") {
+		t.Errorf("got %+v", got)
+	}
+	const duration = 50 * time.Millisecond // however many come off
+	if got := d.run(t.Context(), duration); got.failed != got.requests || got.elapsed < duration {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -115,22 +129,38 @@ func TestDriveEndsWithItsContext(t *testing.T) {
 }
 
 func TestDriveAbandonsWhatHangs(t *testing.T) {
-	done := make(chan struct{})
-	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-done }))
+	ctx, cancel := context.WithCancel(t.Context())
+	done, arrived := make(chan struct{}), make(chan struct{}, 2)
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		arrived <- struct{}{}
+		<-done
+	}))
 	defer server.Close()
 	defer close(done)
+	go func() {
+		for range cap(arrived) {
+			<-arrived
+		}
+		cancel()
+	}()
 	d := &driver{base: server.URL, clients: 2, documents: someDocuments, timeout: time.Minute, grace: 20 * time.Millisecond}
-	got := d.run(t.Context(), 500*time.Millisecond)
-	if got.requests != 2 || got.failed != 2 || got.failure.Error() != "no answer 20ms after the end" {
+	got := d.run(ctx, time.Minute)
+	if got.requests != 2 || got.failed != 2 || got.failure == nil || got.failure.Error() != "no answer 20ms after the end" {
 		t.Errorf("got %+v", got)
 	}
 }
 
 // TestDriveWithoutWords finds something to ask in a corpus of punctuation.
 func TestDriveWithoutWords(t *testing.T) {
-	server := testServer(t, testService(t, 1000, 0))
-	d := &driver{base: server.URL, clients: 2, timeout: time.Second, grace: time.Minute, documents: []corpus.Document{{ID: "x", Title: "?", Text: "!"}}}
-	if got := d.run(t.Context(), 200*time.Millisecond); got.failed > 0 || got.requests == 0 {
+	ctx, cancel := context.WithCancel(t.Context())
+	api := newAPI(testService(t, 1000, 0), 0, nil)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		api.ServeHTTP(w, r)
+		cancel()
+	}))
+	defer server.Close()
+	d := &driver{base: server.URL, clients: 2, timeout: time.Minute, grace: time.Minute, documents: []corpus.Document{{ID: "x", Title: "?", Text: "!"}}}
+	if got := d.run(ctx, time.Minute); got.failed > 0 || got.requests == 0 {
 		t.Errorf("got %+v", got)
 	}
 }

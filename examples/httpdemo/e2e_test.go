@@ -277,7 +277,7 @@ func TestDrive(t *testing.T) {
 
 func TestDriveWithSlowSearch(t *testing.T) {
 	t.Parallel()
-	p := program(t, "-drive", "6500ms", "-slow-search", "150ms") // three intervals
+	p := program(t, "-drive", "10s", "-slow-search", "150ms") // five intervals: a slow machine may need the third
 	if err := p.Run(); err != nil {
 		t.Fatalf("%v\n%s", err, &p.stderr)
 	}

@@ -122,7 +122,10 @@ metrics_file = "metrics.json"
 		t.Errorf("only %d of %d answers had something in them", answered, len(todo))
 	}
 	shutdown(t, mon)
-	if len(collector.requests) == 0 {
+	collector.mu.Lock()
+	exported := len(collector.requests)
+	collector.mu.Unlock()
+	if exported == 0 {
 		t.Error("nothing was exported: the headers were not in use")
 	}
 
