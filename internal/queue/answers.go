@@ -176,7 +176,7 @@ func (a answered) Export(ctx context.Context, rm *metricdata.ResourceMetrics) er
 			return r // which names a time
 		}
 		return &RefusedError{Until: last.until, Err: err}
-	case last.tried && !last.sent:
+	case !last.sent && (last.tried || ctx.Err() != nil): // the time may be over before an attempt begins
 		return &UnsentError{Err: err}
 	}
 	return err
@@ -192,8 +192,8 @@ func (u *UnansweredError) Error() string { return "the backend may have it: " + 
 // Unwrap returns Err.
 func (u *UnansweredError) Unwrap() error { return u.Err }
 
-// An UnsentError says that no connection came about, so that nothing of the
-// request can have reached anybody.
+// An UnsentError says that no connection came about, or that there was no time for
+// one, so that nothing of the request can have reached anybody.
 type UnsentError struct{ Err error }
 
 // Error is that of Err.

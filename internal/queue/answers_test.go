@@ -2,6 +2,7 @@ package queue_test
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"sync"
@@ -11,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetricgrpc"
 	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	collector "go.opentelemetry.io/proto/otlp/collector/metrics/v1"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -230,5 +232,35 @@ func TestOTLPDoubtStays(t *testing.T) {
 			wantDropped(t, e, queue.ReasonUnanswered, 1)
 			shutdown(t, e)
 		})
+	}
+}
+
+// A failing exporter fails before it makes an attempt.
+type failing struct {
+	sdkmetric.Exporter
+	err error
+}
+
+func (f failing) Export(context.Context, *metricdata.ResourceMetrics) error { return f.err }
+
+// What had no time for an attempt was not sent, and is kept; what failed before one for
+// another reason would fail again.
+func TestNoAttemptWasMade(t *testing.T) {
+	t.Parallel()
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, test := range map[string]struct {
+		ctx  context.Context
+		err  error
+		want bool
+	}{
+		"the time was over":    {over, context.Canceled, true},
+		"it cannot be encoded": {t.Context(), errors.New("not UTF-8"), false},
+	} {
+		err := queue.NewAnswers(nil).Exporter(failing{err: test.err}).Export(test.ctx, new(metricdata.ResourceMetrics))
+		var unsent *queue.UnsentError
+		if errors.As(err, &unsent) != test.want || !errors.Is(err, test.err) {
+			t.Errorf("%s: %v, unsent: %t", name, err, unsent != nil)
+		}
 	}
 }
