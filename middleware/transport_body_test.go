@@ -233,7 +233,8 @@ func TestPhases(t *testing.T) {
 				},
 				GotFirstResponseByte: func() { traced++ },
 			})
-			for range 2 {
+			const requests = 5
+			for range requests {
 				r, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 				if err != nil {
 					t.Fatal(err)
@@ -252,10 +253,15 @@ func TestPhases(t *testing.T) {
 					t.Error(s)
 				}
 			}
-			if made == 0 || got["dns"] != made || got["connect"] != made || got["first_byte"] != 2 || (got["tls"] == made) != k.tls {
+			handshakes := int64(0)
+			if k.tls {
+				handshakes = made
+			}
+			// One that is held up in a write net/http gives up by itself, but not each.
+			if made == 0 || made == requests || got["dns"] != made || got["connect"] != made || got["tls"] != handshakes || got["first_byte"] != requests {
 				t.Errorf("got %v by %d connections", got, made)
 			}
-			if traced != 2 {
+			if traced != requests {
 				t.Errorf("the caller's own trace saw %d responses", traced)
 			}
 		})

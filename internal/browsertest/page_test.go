@@ -383,7 +383,8 @@ func TestADayOfTwoHundredSeries(t *testing.T) {
 	if size > 1<<20 {
 		t.Errorf("the overview has %d bytes", size)
 	}
-	// A machine that was busy for a moment says nothing of the page, which takes as long each time.
+	// A machine that was busy for a moment says nothing of the page: the best of three tries
+	// counts, so a page that is slow in its first updates only is not seen.
 	var longest, most float64
 	for try := range 3 {
 		floor := eval[float64](t, b, reference)

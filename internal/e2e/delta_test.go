@@ -167,7 +167,7 @@ func TestDeltaThroughKill(t *testing.T) {
 				c.Start()
 			}
 			every(record, 600*time.Millisecond)
-			// What the ledger has is on its way no more.
+			// Nothing that the ledger has counted is still on its way.
 			if err := svc.ForceFlush(t.Context()); err != nil {
 				t.Log(err)
 			}

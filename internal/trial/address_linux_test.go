@@ -10,8 +10,7 @@ import (
 	"github.com/otelperf/otelperf-go/internal/trial"
 )
 
-// TestAddressIsTaken: for all but who listens there by SO_REUSEADDR, as who asks for any
-// port does not.
+// TestAddressIsTaken: for all but who listens there by SO_REUSEADDR.
 func TestAddressIsTaken(t *testing.T) {
 	t.Parallel()
 	_, port, err := net.SplitHostPort(trial.Address(t))

@@ -3,6 +3,7 @@ package monitor_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"net"
 	"sync/atomic"
 	"testing"
@@ -58,13 +59,17 @@ func TestDeadBackendDelaysNothing(t *testing.T) {
 				t.Parallel()
 				const intervals, interval = 20, 100 * time.Millisecond
 				alerts := make(chan views.Alert, 2*intervals)
+				var collections, late atomic.Int64 // late is in collections
 				mon := start(t, monitor.WithInterval(interval),
 					monitor.WithConfig("c", fmt.Appendf(nil,
 						"[export]\nexporters = [\"otlp\"]\nendpoint = \"http://%s\"\nprotocol = %q\n", endpoint, protocol)),
 					monitor.WithBaselines(views.Baseline{Name: "level", Metric: "level", Statistic: views.Value, Target: 1}),
-					monitor.WithNotify(func(_ context.Context, a views.Alert) error { alerts <- a; return nil }))
+					monitor.WithNotify(func(_ context.Context, a views.Alert) error {
+						late.Store(max(late.Load(), collections.Load()-(int64(math.Abs(a.Value))-1)))
+						alerts <- a
+						return nil
+					}))
 				level := func(n int64) int64 { return (1 - 2*(n%2)) * -(n + 1) } // of the nth collection: 2, -3, 4, -5
-				var collections atomic.Int64
 				_, err := mon.MeterProvider().Meter("test").Int64ObservableGauge("level",
 					metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
 						o.Observe(level(collections.Add(1)))
@@ -78,6 +83,9 @@ func TestDeadBackendDelaysNothing(t *testing.T) {
 					if a := <-alerts; (a.State == views.Firing) != (i%2 == 0) || a.Value != float64(level(i+1)) {
 						t.Fatalf("evaluation %d: got %v of the level %v, want %d", i, a, a.Value, level(i+1))
 					}
+				}
+				if n := late.Load(); n > 2 {
+					t.Errorf("an alert was told %d collections late", n)
 				}
 				t.Logf("%d evaluations in %s", intervals, time.Since(began))
 

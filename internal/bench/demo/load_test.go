@@ -101,7 +101,7 @@ func TestDriveEndsEarly(t *testing.T) {
 // between them spread by as much as they are long.
 func TestArriving(t *testing.T) {
 	t.Parallel()
-	const many = 2 * 4 // more than there are clients who wait
+	const many = 2 * vegeta.DefaultWorkers // more than an attacker begins with
 	var mu sync.Mutex
 	var waiting int
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -143,6 +143,19 @@ func TestArriving(t *testing.T) {
 	mean := sum / float64(len(first))
 	if spread := math.Sqrt(squares/float64(len(first)) - mean*mean); math.Abs(mean-1) > 0.01 || math.Abs(spread-1) > 0.02 {
 		t.Errorf("gaps of %.3f ± %.3f ms, want 1 ± 1", mean, spread)
+	}
+	// The second drive's do not depend on how many the first one has taken.
+	second := func(taken uint64) time.Duration {
+		c := l.Arriving(base, 1000, 1)
+		c.arrivals().Pace(0, taken)
+		wait, _ := c.arrivals().Pace(0, 0)
+		return wait
+	}
+	if a, b := second(3), second(5); a != b || a == first[0] {
+		t.Errorf("a second drive begins after %v and %v, the first one after %v", a, b, first[0])
+	}
+	if wait, stop := (lasting{c.arrivals(), time.Nanosecond}).Pace(0, 1); !stop {
+		t.Errorf("a request is sent %v after the end", wait)
 	}
 	if wait, _ := l.Arriving(base, 1000, 1).arrivals().Pace(time.Hour, 0); wait != 0 {
 		t.Errorf("%v to an arrival that is over", wait)

@@ -35,9 +35,9 @@ func (r report) claimsOf(i int, p printer) {
 		with += ", longer run"
 	}
 	noise := again.Against(result.Bare, result.P99).High // of one bare service against another
-	aim, most := "throughput at least 0.98, p99 within noise", yield{"throughput", result.Throughput}
+	aim, first := "throughput at least 0.98, p99 within noise", quantity{"throughput", result.Throughput}
 	if s.Share > 0 { // all answer as much
-		aim, most = "p99 within noise", yield{"CPU time", result.CPU}
+		aim, first = "p99 within noise", quantity{"CPU time", result.CPU}
 	}
 	for _, c := range l.Contenders {
 		if measures, _ := result.Measures(c.Name); !measures && c.Name != result.Disabled || r.toldLonger(i, c.Name) {
@@ -47,13 +47,13 @@ func (r report) claimsOf(i int, p printer) {
 			if len(c.Beside[reference]) == 0 {
 				continue
 			}
-			much, p99, highest := c.Against(reference, most.of), c.Against(reference, result.P99), noiseOf(c, reference, noise)
+			much, p99, highest := c.Against(reference, first.of), c.Against(reference, result.P99), noiseOf(c, reference, noise)
 			verdict := ofP99(p99, highest)
 			if s.Share == 0 {
 				verdict = ofService(much, p99, highest)
 			}
 			p("| whole service%s, `%s`%s against `%s`: %s | %s %v, p99 %v, noise to %.3f | %s |",
-				with, c.Name, samplesOf(c.Name), reference, aim, most.what, much, p99, highest, verdict)
+				with, c.Name, samplesOf(c.Name), reference, aim, first.what, much, p99, highest, verdict)
 		}
 	}
 	for _, hot := range []bool{false, true} {
@@ -62,17 +62,17 @@ func (r report) claimsOf(i int, p printer) {
 			return measures && onHot == hot && !sampled(name)
 		}
 		for _, reference := range result.References {
-			much, n := l.Together(match, reference, most.of)
+			much, n := l.Together(match, reference, first.of)
 			if n < 2 {
 				continue // one kind has rows of its own
 			}
 			p99, _ := l.Together(match, reference, result.P99)
 			p("| all that measure on %s without sampling allocations%s, %d kinds, against `%s`: their mean in each round, not a bound for each | %s %v, p99 %v | |",
-				roadOf(hot), with, n, reference, most.what, much, p99)
+				roadOf(hot), with, n, reference, first.what, much, p99)
 		}
 	}
 	aside := func(what string, c result.Contender) {
-		p("| %s%s, `%s` against `%s` | %s %v, p99 %v | |", what, with, c.Name, result.Bare, most.what, c.Against(result.Bare, most.of), c.Against(result.Bare, result.P99))
+		p("| %s%s, `%s` against `%s` | %s %v, p99 %v | |", what, with, c.Name, result.Bare, first.what, c.Against(result.Bare, first.of), c.Against(result.Bare, result.P99))
 	}
 	aside("noise", again)
 	if c, ok := l.Find(result.Pprof); ok {
@@ -82,15 +82,15 @@ func (r report) claimsOf(i int, p printer) {
 		aside("two Records of the SDK, by hand", c)
 	}
 	for _, name := range []string{result.Sampled, result.SampledHot, result.Evidence} {
-		much, ok := l.Pair(name, result.Pprof, most.of)
+		much, ok := l.Pair(name, result.Pprof, first.of)
 		if p99, _ := l.Pair(name, result.Pprof, result.P99); ok {
-			p("| in programs whose allocations are sampled anyway%s, `%s` against `%s` | %s %v, p99 %v | |", with, name, result.Pprof, most.what, much, p99)
+			p("| in programs whose allocations are sampled anyway%s, `%s` against `%s` | %s %v, p99 %v | |", with, name, result.Pprof, first.what, much, p99)
 		}
 	}
 }
 
-// A yield is what of a round is told before its p99.
-type yield struct {
+// A quantity is what of a round is told before its p99.
+type quantity struct {
 	what string
 	of   func(result.Round) float64
 }
@@ -195,9 +195,9 @@ func (r report) serviceText(p printer) {
 	}
 	for i, s := range r.services {
 		switch {
-		case i == 0:
+		case i == 0 && s.Share == 0:
 			howMeasured(s, p)
-		case s.Like(r.services[0]):
+		case i > 0 && s.Like(r.services[0]):
 			anotherText(s, p)
 		case s.Share > 0:
 			shareText(s, p)
@@ -239,14 +239,15 @@ func shareText(s result.Service, p printer) {
 	l, _ := s.Load(result.Mix)
 	p("Clients that wait for answers keep a service busy all the time, and ask a slower one for less. `make bench-service-half` on")
 	p("%s has requests arrive as those of many independent people do, at random moments (a Poisson process), %.0f a", s.When.UTC().Format(moment), l.Rate)
-	p("second with `mix`, %.0f %% of what `bare` answered then to %d clients that wait, and at the same moments for each service of a", 100*s.Share, s.Clients)
+	p("second with `mix`, %.0f %% of what `bare` answered then to %d clients that wait, drawn from the same seed for each service of a", 100*s.Share, s.Clients)
 	p("round; %d rounds of %v. That the p99 would be told of this share and of no other was fixed before the first of them.", s.Rounds, s.Length)
-	p("So it is told that the p99 is further from that of `bare` here. It is the garbage collector's: whoever waits long came")
+	p("So it is told that the p99 is further from that of `bare` here. Most of it is the garbage collector's: whoever waits long came")
 	p("during a marking, and a marking takes the longer the more small objects live, whosever they are: 27,800 of them in")
 	p("`bare`, 28,800 in `disabled`, 29,600 in `by-hand`, 31,700 in `full` and `hot` (by hand, Go 1.26). Where nothing is")
 	p("collected, GOGC=off, ten rounds of 3 s by hand, the p99 of `full` was 0.960 (0.776 to 1.086) of that of `bare`, of `hot`")
-	p("0.965 (0.811 to 1.087), of `by-hand` 0.916 (0.782 to 1.037): recording itself is not to be seen in it. A service that")
-	p("keeps more of its own, as most do, has the less of this: see the documents of src/cmd above.")
+	p("0.965 (0.811 to 1.087), of `disabled` 0.970 (0.858 to 1.081): ten rounds do not show recording itself, nor would they")
+	p("show the twentieth that 2 %% more CPU time for each request makes of waiting at this load. At full load a service that")
+	p("keeps more of its own had less of it (the documents of src/cmd above); at half load that was not measured.")
 	p("")
 	costsText(s, p)
 }

@@ -230,7 +230,7 @@ func (s Service) Outlasts(o Service) bool {
 }
 
 // Like reports whether both are runs by the same clients on the same machine, with the
-// same documents and the same setting of the garbage collector.
+// same documents, the same setting of the garbage collector and the same share of the load.
 func (s Service) Like(o Service) bool {
 	return s.GOGC == o.GOGC && s.Corpus == o.Corpus && s.Machine == o.Machine && s.Placing == o.Placing &&
 		s.Clients == o.Clients && s.Share == o.Share

@@ -24,8 +24,8 @@
 // are to the mean of both. All ratios are to the other service in the same round: the
 // middle of those of all rounds, and the interval in which it lies with 95 % confidence.
 //
-// With -share requests arrive at random moments (a Poisson process), at a rate that all
-// services can keep up with, and what is compared is how long each takes: clients that
+// With -share requests arrive at random moments (a Poisson process), at a rate that is
+// meant to be one that all services keep up with, and what is compared is how long each takes: clients that
 // wait for answers ask a slower service for less.
 //
 // Collections mostly fall due while a service is stopped, and so run in the part of a
