@@ -182,4 +182,9 @@ func TestIntroductions(t *testing.T) {
 			t.Errorf("%q is there %d times", once, n)
 		}
 	}
+	out.Reset() // one whose requests arrive by themselves says so where it is the first, too
+	report{machine: half.Machine, services: []result.Service{half}}.serviceText(func(format string, args ...any) { fmt.Fprintf(&out, format+"\n", args...) })
+	if text := out.String(); !strings.Contains(text, "a Poisson process") || strings.Contains(text, "`make bench-service` on") {
+		t.Errorf("alone it is introduced by\n%s", text)
+	}
 }
