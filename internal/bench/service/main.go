@@ -25,8 +25,8 @@
 // middle of those of all rounds, and the interval in which it lies with 95 % confidence.
 //
 // With -share requests arrive at random moments (a Poisson process), at a rate that is
-// meant to be one that all services keep up with, and what is compared is how long each takes: clients that
-// wait for answers ask a slower service for less.
+// meant to be one that all services keep up with, and what is compared is how long each
+// takes: clients that wait for answers ask a slower service for less.
 //
 // Collections mostly fall due while a service is stopped, and so run in the part of a
 // turn that does not count. What one costs is measured by itself, before the rounds, of

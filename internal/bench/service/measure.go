@@ -80,8 +80,7 @@ func (b base) atShare(ctx context.Context, c settings) (rates map[string]float64
 	for _, load := range loads {
 		clients := load.Clients(r.Base, c.clients)
 		defer clients.Close()
-		_, err := clients.Drive(ctx, c.warm)
-		if err != nil {
+		if _, err := clients.Drive(ctx, c.warm); err != nil {
 			return nil, err
 		}
 		most, err := clients.Drive(ctx, c.length)
