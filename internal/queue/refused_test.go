@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetricgrpc"
-	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	collector "go.opentelemetry.io/proto/otlp/collector/metrics/v1"
@@ -23,6 +22,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/otelperf/otelperf-go/internal/otlp"
 	"github.com/otelperf/otelperf-go/internal/queue"
 )
 
@@ -156,8 +156,7 @@ func TestOTLPRetryAfter(t *testing.T) {
 		server := httptest.NewServer(h)
 		t.Cleanup(server.Close)
 		answers := queue.NewAnswers(server.Client().Transport)
-		e, err := otlpmetrichttp.New(t.Context(), otlpmetrichttp.WithEndpointURL(server.URL),
-			otlpmetrichttp.WithHTTPClient(&http.Client{Transport: answers}), otlpmetrichttp.WithTemporalitySelector(allDelta))
+		e, err := otlp.New(otlp.Config{URL: server.URL, Client: &http.Client{Transport: answers}, Temporality: allDelta})
 		if err != nil {
 			t.Fatal(err)
 		}
