@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -205,56 +204,51 @@ func (e *environment) otlp() {
 }
 
 // endpoint reads where metrics go. The variable for all signals has a base to which
-// HTTP's path is added, that for metrics all of the URL, and goes first.
+// HTTP's path is added, that for metrics all of the URL.
 func (e *environment) endpoint() {
-	o := &e.config.Export.OTLP
-	for _, variable := range []string{otlpPrefix + "METRICS_ENDPOINT", otlpPrefix + "ENDPOINT"} {
-		text, ok := e.get(variable)
-		if !ok {
-			continue
-		}
-		if o.Protocol != "grpc" {
-			u := httpURL(text)
-			if u == nil { // which is not repeated: there may be credentials in it
-				e.wrong = append(e.wrong, variable+": want a URL such as \"http://localhost:4318\"")
-				continue
-			}
-			if variable == otlpPrefix+"ENDPOINT" {
-				u = u.JoinPath("v1", "metrics")
-			} else if u.Path == "" {
-				u.Path = "/"
-			}
-			o.EnvURL = u.String()
-		}
-		// With the file's endpoint goes what was said of it alone.
-		o.Endpoint, o.Insecure, o.EndpointFromEnv = "", false, true
-		e.set("export.endpoint", variable)
+	variable, text, ok := e.signal("ENDPOINT")
+	if !ok {
 		return
 	}
-}
-
-// httpURL returns nil unless text is the whole of one.
-func httpURL(text string) *url.URL {
-	u, err := url.Parse(text)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || badPort(u) != "" {
-		return nil
+	o := &e.config.Export.OTLP
+	if o.Protocol != "grpc" {
+		u, err := url.Parse(text)
+		if err == nil && u.User != nil || err != nil && strings.Contains(text, "@") { // and it is not repeated
+			e.wrong = append(e.wrong, variable+" has a user or password in it: put credentials into "+otlpPrefix+"HEADERS")
+			return
+		}
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
+			e.bad(variable, text, "a URL such as \"http://localhost:4318\"")
+			return
+		}
+		if variable == otlpPrefix+"ENDPOINT" {
+			u = u.JoinPath("v1", "metrics")
+		} else if u.Path == "" {
+			u.Path = "/"
+		}
+		o.EnvURL = u.String()
 	}
-	u.Fragment, u.RawFragment = "", "" // is never sent
-	return u
+	// With the file's endpoint goes what was said of it alone.
+	o.Endpoint, o.Insecure, o.EndpointFromEnv = "", false, true
+	e.set("export.endpoint", variable)
 }
 
 // headers reads key=value pairs with percent-encoded values, which carry credentials
-// and are not repeated in errors. A pair that cannot be used does not cost the others,
-// and where none can, those of the files stay.
+// and are not repeated in errors. A pair that cannot be used does not cost the others.
 func (e *environment) headers() {
 	variable, list, ok := e.signal("HEADERS")
 	if !ok {
 		return
 	}
 	o := &e.config.Export.OTLP
-	headers := make(map[string]string)
+	o.Headers, o.HeadersFromEnv = nil, true
+	e.set("export.headers", variable)
+	if o.Protocol == "grpc" {
+		return
+	}
+	o.EnvHeaders = make(map[string]string)
 	for i, pair := range strings.Split(list, ",") {
-		if o.Protocol == "grpc" || strings.TrimSpace(pair) == "" {
+		if strings.TrimSpace(pair) == "" {
 			continue
 		}
 		name, text, found := strings.Cut(pair, "=")
@@ -264,16 +258,8 @@ func (e *environment) headers() {
 			e.wrong = append(e.wrong, fmt.Sprintf("%s: pair %d is no header: want name=value, percent-encoded", variable, i+1))
 			continue
 		}
-		headers[http.CanonicalHeaderKey(name)] = value
+		o.EnvHeaders[name] = value
 	}
-	if o.Protocol != "grpc" {
-		if len(headers) == 0 {
-			return
-		}
-		o.EnvHeaders = headers
-	}
-	o.Headers, o.HeadersFromEnv = nil, true
-	e.set("export.headers", variable)
 }
 
 // isToken says whether s may be a header's name, by RFC 9110.

@@ -120,11 +120,8 @@ func TestMetricsOverHTTP(t *testing.T) {
 		{map[string]string{"METRICS_ENDPOINT": "https://example.com/push?tenant=7"}, "https://example.com/push?tenant=7", nil},
 		{map[string]string{"ENDPOINT": "http://all", "METRICS_ENDPOINT": "http://metrics/v2"}, "http://metrics/v2", nil},
 		{map[string]string{"ENDPOINT": "http://all", "METRICS_ENDPOINT": ""}, "http://all/v1/metrics", nil},
-		{map[string]string{"ENDPOINT": "http://all/x?tenant=7#part"}, "http://all/x/v1/metrics?tenant=7", nil},
-		{map[string]string{"ENDPOINT": "http://me:secret@all"}, "http://me:secret@all/v1/metrics", nil},
-		{map[string]string{"HEADERS": "c=1"}, "http://file/v1/metrics", map[string]string{"C": "1"}},
-		{map[string]string{"HEADERS": "c=1,C=2"}, "http://file/v1/metrics", map[string]string{"C": "2"}},
-		{map[string]string{"HEADERS": "c=1", "METRICS_HEADERS": " d = a%20b%2C=c ,, e-f=,x.g=%C3%A9"}, "http://file/v1/metrics", map[string]string{"D": "a b,=c", "E-F": "", "X.g": "é"}},
+		{map[string]string{"HEADERS": "c=1"}, "http://file/v1/metrics", map[string]string{"c": "1"}},
+		{map[string]string{"HEADERS": "c=1", "METRICS_HEADERS": " d = a%20b%2C=c ,, e-f=,x.g=%C3%A9"}, "http://file/v1/metrics", map[string]string{"d": "a b,=c", "e-f": "", "x.g": "é"}},
 	}
 	for _, tt := range tests {
 		vars := make(map[string]string)
@@ -152,39 +149,9 @@ func TestBadHeaders(t *testing.T) {
 		if err == nil || err.Error() != want {
 			t.Errorf("%q: got %v\nwant %s", pair, err, want)
 		}
-		if _, headers := c.Export.OTLP.Metrics(); !maps.Equal(headers, map[string]string{"Good": "1", "Too": "2"}) {
+		if _, headers := c.Export.OTLP.Metrics(); !maps.Equal(headers, map[string]string{"good": "1", "too": "2"}) {
 			t.Errorf("%q: the others are %v", pair, headers)
 		}
-	}
-}
-
-// A URL that cannot be used may hold credentials too. The variable for all signals is
-// asked then, and the file.
-func TestBadEndpoints(t *testing.T) {
-	for _, bad := range []string{
-		"localhost:4318", "hush", "http://", "http://:4318", "http://x:", "http://x:99999", "unix:///hush", "ftp://x/?hush",
-		"me:hush@x:4318", "http://me:hush@x:port", "https:/me:hush@x", "http:me:hush@x", "http://%zz?hush",
-	} {
-		vars := map[string]string{"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": bad}
-		for want, all := range map[string]string{"http://file/v1/metrics": "", "http://all/v1/metrics": "http://all"} {
-			vars["OTEL_EXPORTER_OTLP_ENDPOINT"] = all
-			c := load(t, write(t, "[export]\nendpoint = \"http://file\""))
-			err := c.ApplyEnv(environment(vars))
-			const message = `config: OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: want a URL such as "http://localhost:4318"`
-			if err == nil || err.Error() != message {
-				t.Errorf("%q: got %v\nwant %s", bad, err, message)
-			}
-			if got, _ := c.Export.OTLP.Metrics(); got != want {
-				t.Errorf("%q and %q: %s, want %s", bad, all, got, want)
-			}
-		}
-	}
-	c := load(t, write(t, "[export]\nheaders = { a = \"1\" }"))
-	if err := c.ApplyEnv(environment(map[string]string{"OTEL_EXPORTER_OTLP_HEADERS": "hush"})); err == nil {
-		t.Error("no error")
-	}
-	if _, headers := c.Export.OTLP.Metrics(); headers["a"] != "1" {
-		t.Errorf("the file's headers are %v", headers)
 	}
 }
 
@@ -211,6 +178,11 @@ func TestApplyEnvErrors(t *testing.T) {
 		{"OTEL_EXPORTER_OTLP_METRICS_COMPRESSION", "zstd", `OTEL_EXPORTER_OTLP_METRICS_COMPRESSION = "zstd": want "gzip" or "none"`},
 		{"OTEL_EXPORTER_OTLP_TIMEOUT", "0", `OTEL_EXPORTER_OTLP_TIMEOUT = "0": want milliseconds, from 1 to 600000`},
 		{"OTEL_EXPORTER_OTLP_INSECURE", "1", `OTEL_EXPORTER_OTLP_INSECURE = "1": want true or false`},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4318", `OTEL_EXPORTER_OTLP_ENDPOINT = "localhost:4318": want a URL such as "http://localhost:4318"`},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT", "http://", `OTEL_EXPORTER_OTLP_ENDPOINT = "http://": want a URL such as "http://localhost:4318"`},
+		{"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "unix:///run/otel", `OTEL_EXPORTER_OTLP_METRICS_ENDPOINT = "unix:///run/otel": want a URL such as "http://localhost:4318"`},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT", "http://me:hush@x", `OTEL_EXPORTER_OTLP_ENDPOINT has a user or password in it: put credentials into OTEL_EXPORTER_OTLP_HEADERS`},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT", "http://me:hush@x:port", `OTEL_EXPORTER_OTLP_ENDPOINT has a user or password in it: put credentials into OTEL_EXPORTER_OTLP_HEADERS`},
 		{"OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", "sum", `OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION = "sum": want "explicit_bucket_histogram" or "base2_exponential_bucket_histogram"`},
 		{"OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "both", `OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE = "both": want "cumulative", "delta" or "lowmemory"`},
 		{"OTEL_RESOURCE_ATTRIBUTES", "a=1,b", `OTEL_RESOURCE_ATTRIBUTES = "a=1,b": want key=value pairs with commas between them, percent-encoded`},

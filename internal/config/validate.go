@@ -75,19 +75,10 @@ func checkEndpoint(s string) string {
 	case u.RawQuery != "" || u.Fragment != "":
 		return "= " + quote(s) + " has a query or fragment: " + want
 	}
-	if wrong := badPort(u); wrong != "" {
-		return "= " + quote(s) + " " + wrong + ": " + want
-	}
-	return ""
-}
-
-// badPort says what is wrong with the port of u, if there is one.
-func badPort(u *url.URL) string {
 	if host, port, err := net.SplitHostPort(u.Host); err == nil && (port == "" || port == "0" || host == "") {
-		return "has no port behind the colon"
-	}
-	if n := len(u.Port()); n > 5 || n == 5 && u.Port() > "65535" {
-		return "has a port above 65535"
+		return "= " + quote(s) + " has no port behind the colon: " + want
+	} else if n := len(u.Port()); n > 5 || n == 5 && u.Port() > "65535" {
+		return "= " + quote(s) + " has a port above 65535: " + want
 	}
 	return ""
 }

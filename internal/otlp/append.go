@@ -11,10 +11,9 @@ import (
 
 // Append appends rm to b as a serialized ExportMetricsServiceRequest.
 //
-// A metric that OTLP has no form for is left out, and named in the error, which is nil
-// or a [LeftOutError]; one without data is left out too, and is none. Text that is not
-// UTF-8 gets U+FFFD in place of what is not: protobuf would refuse the whole batch. A
-// time before 1970 is 0, as the SDK's exporters have it.
+// A metric that OTLP has no form for is left out, and named in the error. Text that is
+// not UTF-8 gets U+FFFD in place of what is not: protobuf would refuse the whole batch.
+// A time before 1970 is 0, as the SDK's exporters have it.
 //
 // But for b, and for attributes that are lists or maps, it allocates nothing.
 func Append(b []byte, rm *metricdata.ResourceMetrics) ([]byte, error) {
@@ -28,23 +27,8 @@ func Append(b []byte, rm *metricdata.ResourceMetrics) ([]byte, error) {
 	}
 	e.text(3, rm.Resource.SchemaURL())
 	e.close(all)
-	if e.left != nil {
-		return e.b, e.left
-	}
-	return e.b, nil
+	return e.b, e.err
 }
-
-// A LeftOutError names metrics that OTLP has no form for.
-type LeftOutError struct {
-	Points int // of them, as far as they can be counted
-	Err    error
-}
-
-// Error names them.
-func (l *LeftOutError) Error() string { return "otlp: not sent: " + l.Err.Error() }
-
-// Unwrap returns Err.
-func (l *LeftOutError) Unwrap() error { return l.Err }
 
 // Numbers of fields stand where they are used, in rising order, as protobuf's own
 // encoder writes them. They are of opentelemetry/proto/metrics/v1/metrics.proto.
@@ -64,29 +48,21 @@ func (e *encoder) scope(sm *metricdata.ScopeMetrics) {
 }
 
 func (e *encoder) metric(m *metricdata.Metrics) {
-	if m.Data == nil {
-		return
-	}
 	before := len(e.b)
 	all := e.open(2) // ScopeMetrics.metrics
 	e.text(1, m.Name)
 	e.text(2, m.Description)
 	e.text(3, m.Unit)
-	if points, err := e.data(m.Data); err != nil {
-		if e.left == nil {
-			e.left = new(LeftOutError)
-		}
-		e.left.Points += points
-		e.left.Err = errors.Join(e.left.Err, fmt.Errorf("metric %q: %w", m.Name, err))
+	if err := e.data(m.Data); err != nil {
+		e.err = errors.Join(e.err, fmt.Errorf("otlp: metric %q: %w", m.Name, err))
 		e.b = e.b[:before]
 		return
 	}
 	e.close(all)
 }
 
-// data writes what a metric is of: one of its fields gauge, sum, and so on. With an
-// error comes how many points are not written.
-func (e *encoder) data(data metricdata.Aggregation) (points int, err error) {
+// data writes what a metric is of: one of its fields gauge, sum, and so on.
+func (e *encoder) data(data metricdata.Aggregation) error {
 	switch a := data.(type) {
 	case metricdata.Gauge[int64]:
 		gauge(e, &a)
@@ -107,9 +83,9 @@ func (e *encoder) data(data metricdata.Aggregation) (points int, err error) {
 	case metricdata.Summary:
 		e.summary(&a)
 	default:
-		return 0, fmt.Errorf("unknown aggregation %T", data)
+		return fmt.Errorf("unknown aggregation %T", data)
 	}
-	return 0, nil
+	return nil
 }
 
 func gauge[N int64 | float64](e *encoder, g *metricdata.Gauge[N]) {
@@ -120,10 +96,10 @@ func gauge[N int64 | float64](e *encoder, g *metricdata.Gauge[N]) {
 	e.close(all)
 }
 
-func sum[N int64 | float64](e *encoder, s *metricdata.Sum[N]) (points int, err error) {
+func sum[N int64 | float64](e *encoder, s *metricdata.Sum[N]) error {
 	t, err := temporality(s.Temporality)
 	if err != nil {
-		return len(s.DataPoints), err
+		return err
 	}
 	all := e.open(7) // Metric.sum
 	for i := range s.DataPoints {
@@ -134,7 +110,7 @@ func sum[N int64 | float64](e *encoder, s *metricdata.Sum[N]) (points int, err e
 		e.varint(3, 1)
 	}
 	e.close(all)
-	return 0, nil
+	return nil
 }
 
 func number[N int64 | float64](e *encoder, p *metricdata.DataPoint[N]) {
@@ -153,10 +129,10 @@ func number[N int64 | float64](e *encoder, p *metricdata.DataPoint[N]) {
 	e.close(all)
 }
 
-func histogram[N int64 | float64](e *encoder, h *metricdata.Histogram[N]) (points int, err error) {
+func histogram[N int64 | float64](e *encoder, h *metricdata.Histogram[N]) error {
 	t, err := temporality(h.Temporality)
 	if err != nil {
-		return len(h.DataPoints), err
+		return err
 	}
 	all := e.open(9) // Metric.histogram
 	for i := range h.DataPoints {
@@ -176,13 +152,13 @@ func histogram[N int64 | float64](e *encoder, h *metricdata.Histogram[N]) (point
 	}
 	e.varint(2, t)
 	e.close(all)
-	return 0, nil
+	return nil
 }
 
-func exponential[N int64 | float64](e *encoder, h *metricdata.ExponentialHistogram[N]) (points int, err error) {
+func exponential[N int64 | float64](e *encoder, h *metricdata.ExponentialHistogram[N]) error {
 	t, err := temporality(h.Temporality)
 	if err != nil {
-		return len(h.DataPoints), err
+		return err
 	}
 	all := e.open(10) // Metric.exponential_histogram
 	for i := range h.DataPoints {
@@ -205,7 +181,7 @@ func exponential[N int64 | float64](e *encoder, h *metricdata.ExponentialHistogr
 	}
 	e.varint(2, t)
 	e.close(all)
-	return 0, nil
+	return nil
 }
 
 func (e *encoder) buckets(field int, b *metricdata.ExponentialBucket) {

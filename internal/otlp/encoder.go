@@ -13,8 +13,8 @@ import (
 // set write the field whatever its value is, as those of a oneof and optional ones need
 // it; the others leave out what is zero.
 type encoder struct {
-	b    []byte
-	left *LeftOutError // nil if nothing was left out
+	b   []byte
+	err error // of what was left out
 }
 
 func (e *encoder) tag(field int, t protowire.Type) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptrace"
+	"strconv"
 	"sync"
 	"time"
 
@@ -13,8 +14,6 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/status"
-
-	"github.com/otelperf/otelperf-go/internal/otlp"
 )
 
 // Answers watches an OTLP exporter that sends one request at a time, and knows
@@ -77,7 +76,7 @@ func (a *Answers) RoundTrip(request *http.Request) (*http.Response, error) {
 	}
 	switch code := response.StatusCode; {
 	case code == http.StatusTooManyRequests || code == http.StatusServiceUnavailable:
-		until := otlp.RetryAfter(response.Header, time.Now())
+		until := retryAfter(response.Header.Get("Retry-After"), time.Now())
 		a.note(func(t *attempt) { t.refused, t.until = true, until })
 	case code == http.StatusBadGateway || code == http.StatusGatewayTimeout:
 		a.doubt()
@@ -92,6 +91,19 @@ func (a *Answers) CloseIdleConnections() {
 	if c, ok := a.next.(interface{ CloseIdleConnections() }); ok {
 		c.CloseIdleConnections()
 	}
+}
+
+// retryAfter is the time that a Retry-After header names, in seconds from now
+// or as a date; zero if it names none.
+func retryAfter(header string, now time.Time) time.Time {
+	if seconds, err := strconv.ParseUint(header, 10, 63); err == nil {
+		return now.Add(time.Duration(min(seconds, uint64(longestHold/time.Second))) * time.Second)
+	}
+	date, err := http.ParseTime(header)
+	if err != nil {
+		return time.Time{}
+	}
+	return date
 }
 
 // TagRPC does nothing, as a [stats.Handler] may.
