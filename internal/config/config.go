@@ -127,15 +127,8 @@ type OTLP struct {
 	CAFile, CertFile, KeyFile string
 
 	// EndpointFromEnv and HeadersFromEnv say that a variable holds the endpoint,
-	// or headers. EnvURL and EnvHeaders are what it says of metrics over HTTP, see
-	// [OTLP.Metrics]; other exporters read it themselves.
+	// or headers, which the exporters read themselves.
 	EndpointFromEnv, HeadersFromEnv bool
-	EnvURL                          string
-	EnvHeaders                      map[string]string
-
-	// Exponential: histograms that no view says more of are exponential. Over gRPC the
-	// exporter reads that itself.
-	Exponential bool
 }
 
 // TLS reports whether a private authority or a client certificate is configured.

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"go.opentelemetry.io/otel/attribute"
 )
@@ -21,13 +20,12 @@ const otlpPrefix = "OTEL_EXPORTER_OTLP_"
 // others are applied, and the error names those left out, on one line. It is
 // for the caller to fail or to log it.
 //
-// Where the variables for endpoint and headers are set, those of the files are removed
-// from c: over gRPC, and for log events, the SDK's exporters read the variables
-// themselves, which may differ by signal, and options would go before them; for metrics
-// over HTTP what they say is in EnvURL and EnvHeaders. So it is with the histogram
-// aggregation. All others are resolved into c's fields: exporters, protocol,
-// compression, timeout, temporality, insecure and TLS files, the interval, the reader's
-// timeout, OTEL_SDK_DISABLED and the resource.
+// Endpoint, headers and the histogram aggregation are left to the OTLP exporters,
+// which read the variables themselves and let options override them: the
+// files' endpoint, or headers, are removed from c where the variable is set, so
+// that nothing is left to pass. All others are resolved into c's fields:
+// exporters, protocol, compression, timeout, temporality, insecure and TLS
+// files, the interval, the reader's timeout, OTEL_SDK_DISABLED and the resource.
 func (c *Config) ApplyEnv(lookup func(string) (string, bool)) error {
 	e := environment{config: c, lookup: lookup}
 	e.general()
@@ -147,6 +145,15 @@ func (e *environment) exporters(value string) {
 
 func (e *environment) otlp() {
 	o := &e.config.Export.OTLP
+	if variable, _, ok := e.signal("ENDPOINT"); ok {
+		// With the file's endpoint goes what was said of it alone.
+		o.Endpoint, o.Insecure, o.EndpointFromEnv = "", false, true
+		e.set("export.endpoint", variable)
+	}
+	if variable, _, ok := e.signal("HEADERS"); ok {
+		o.Headers, o.HeadersFromEnv = nil, true
+		e.set("export.headers", variable)
+	}
 	word := func(name, key string, choices []string, at *string) {
 		variable, value, ok := e.signal(name)
 		if !ok {
@@ -160,8 +167,6 @@ func (e *environment) otlp() {
 		e.set(key, variable)
 	}
 	word("PROTOCOL", "export.protocol", protocols, &o.Protocol)
-	e.endpoint()
-	e.headers()
 	word("COMPRESSION", "export.compression", compression, &o.Compression)
 	if variable, value, ok := e.signal("TIMEOUT"); ok {
 		if d, ok := e.milliseconds(variable, value, time.Millisecond, 10*time.Minute); ok {
@@ -184,14 +189,6 @@ func (e *environment) otlp() {
 			e.bad(preference, value, quoted(temporality))
 		}
 	}
-	const aggregation = otlpPrefix + "METRICS_DEFAULT_HISTOGRAM_AGGREGATION"
-	if value, ok := e.get(aggregation); ok {
-		const explicit, exponential = "explicit_bucket_histogram", "base2_exponential_bucket_histogram"
-		if value = strings.ToLower(value); value != explicit && value != exponential {
-			e.bad(aggregation, value, quoted([]string{explicit, exponential}))
-		}
-		o.Exponential = value == exponential
-	}
 	file := func(name, key string, at *string) {
 		if variable, value, ok := e.signal(name); ok {
 			*at = value
@@ -201,73 +198,6 @@ func (e *environment) otlp() {
 	file("CERTIFICATE", "export.ca_file", &o.CAFile)
 	file("CLIENT_CERTIFICATE", "export.cert_file", &o.CertFile)
 	file("CLIENT_KEY", "export.key_file", &o.KeyFile)
-}
-
-// endpoint reads where metrics go. The variable for all signals has a base to which
-// HTTP's path is added, that for metrics all of the URL.
-func (e *environment) endpoint() {
-	variable, text, ok := e.signal("ENDPOINT")
-	if !ok {
-		return
-	}
-	o := &e.config.Export.OTLP
-	if o.Protocol != "grpc" {
-		u, err := url.Parse(text)
-		if err == nil && u.User != nil || err != nil && strings.Contains(text, "@") { // and it is not repeated
-			e.wrong = append(e.wrong, variable+" has a user or password in it: put credentials into "+otlpPrefix+"HEADERS")
-			return
-		}
-		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
-			e.bad(variable, text, "a URL such as \"http://localhost:4318\"")
-			return
-		}
-		if variable == otlpPrefix+"ENDPOINT" {
-			u = u.JoinPath("v1", "metrics")
-		} else if u.Path == "" {
-			u.Path = "/"
-		}
-		o.EnvURL = u.String()
-	}
-	// With the file's endpoint goes what was said of it alone.
-	o.Endpoint, o.Insecure, o.EndpointFromEnv = "", false, true
-	e.set("export.endpoint", variable)
-}
-
-// headers reads key=value pairs with percent-encoded values, which carry credentials
-// and are not repeated in errors. A pair that cannot be used does not cost the others.
-func (e *environment) headers() {
-	variable, list, ok := e.signal("HEADERS")
-	if !ok {
-		return
-	}
-	o := &e.config.Export.OTLP
-	o.Headers, o.HeadersFromEnv = nil, true
-	e.set("export.headers", variable)
-	if o.Protocol == "grpc" {
-		return
-	}
-	o.EnvHeaders = make(map[string]string)
-	for i, pair := range strings.Split(list, ",") {
-		if strings.TrimSpace(pair) == "" {
-			continue
-		}
-		name, text, found := strings.Cut(pair, "=")
-		name = strings.TrimSpace(name)
-		value, err := url.PathUnescape(strings.TrimSpace(text))
-		if value = strings.TrimSpace(value); !found || !isToken(name) || err != nil || strings.ContainsFunc(value, unicode.IsControl) {
-			e.wrong = append(e.wrong, fmt.Sprintf("%s: pair %d is no header: want name=value, percent-encoded", variable, i+1))
-			continue
-		}
-		o.EnvHeaders[name] = value
-	}
-}
-
-// isToken says whether s may be a header's name, by RFC 9110.
-func isToken(s string) bool {
-	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
-		letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
-		return !letter && !strings.ContainsRune("!#$%&'*+-.^_`|~", r)
-	})
 }
 
 // resource reads OTEL_RESOURCE_ATTRIBUTES, key=value pairs with percent-encoded

@@ -1,7 +1,6 @@
 package config_test
 
 import (
-	"maps"
 	"reflect"
 	"testing"
 	"time"
@@ -102,69 +101,6 @@ attributes = { "deployment.environment.name" = "test", team = "shop" }
 	}
 }
 
-// What the variables say of metrics over HTTP, beside files that say otherwise.
-func TestMetricsOverHTTP(t *testing.T) {
-	const file = "[export]\nendpoint = \"http://file\"\nheaders = { a = \"file\", b = \"file\" }"
-	tests := []struct {
-		vars    map[string]string
-		want    string
-		headers map[string]string
-	}{
-		{nil, "http://file/v1/metrics", map[string]string{"a": "file", "b": "file"}},
-		{map[string]string{"ENDPOINT": "https://example.com"}, "https://example.com/v1/metrics", map[string]string{"a": "file", "b": "file"}},
-		{map[string]string{"ENDPOINT": "https://example.com/"}, "https://example.com/v1/metrics", nil},
-		{map[string]string{"ENDPOINT": " http://example.com:4318/otlp/ "}, "http://example.com:4318/otlp/v1/metrics", nil},
-		{map[string]string{"ENDPOINT": "HTTP://example.com/a%2Fb"}, "http://example.com/a%2Fb/v1/metrics", nil},
-		{map[string]string{"ENDPOINT": "http://[::1]:4318"}, "http://[::1]:4318/v1/metrics", nil},
-		{map[string]string{"METRICS_ENDPOINT": "https://example.com"}, "https://example.com/", nil},
-		{map[string]string{"METRICS_ENDPOINT": "https://example.com/push?tenant=7"}, "https://example.com/push?tenant=7", nil},
-		{map[string]string{"ENDPOINT": "http://all", "METRICS_ENDPOINT": "http://metrics/v2"}, "http://metrics/v2", nil},
-		{map[string]string{"ENDPOINT": "http://all", "METRICS_ENDPOINT": ""}, "http://all/v1/metrics", nil},
-		{map[string]string{"HEADERS": "c=1"}, "http://file/v1/metrics", map[string]string{"c": "1"}},
-		{map[string]string{"HEADERS": "c=1", "METRICS_HEADERS": " d = a%20b%2C=c ,, e-f=,x.g=%C3%A9"}, "http://file/v1/metrics", map[string]string{"d": "a b,=c", "e-f": "", "x.g": "é"}},
-	}
-	for _, tt := range tests {
-		vars := make(map[string]string)
-		for name, value := range tt.vars {
-			vars["OTEL_EXPORTER_OTLP_"+name] = value
-		}
-		c := load(t, write(t, file))
-		if err := c.ApplyEnv(environment(vars)); err != nil {
-			t.Errorf("%v: %v", tt.vars, err)
-		}
-		address, headers := c.Export.OTLP.Metrics()
-		if address != tt.want || tt.headers != nil && !maps.Equal(headers, tt.headers) {
-			t.Errorf("%v: %s with %v, want %s with %v", tt.vars, address, headers, tt.want, tt.headers)
-		}
-	}
-}
-
-// Of headers that cannot be used nothing is repeated, for they carry credentials, and
-// the others are sent.
-func TestBadHeaders(t *testing.T) {
-	for _, pair := range []string{"hush", "=hush", "a b=hush", "a=hush%zz", "a=hu%0ash", "ä=hush", "a:b=hush"} {
-		c := config.Default()
-		err := c.ApplyEnv(environment(map[string]string{"OTEL_EXPORTER_OTLP_HEADERS": "good=1," + pair + ",too=2"}))
-		const want = "config: OTEL_EXPORTER_OTLP_HEADERS: pair 2 is no header: want name=value, percent-encoded"
-		if err == nil || err.Error() != want {
-			t.Errorf("%q: got %v\nwant %s", pair, err, want)
-		}
-		if _, headers := c.Export.OTLP.Metrics(); !maps.Equal(headers, map[string]string{"good": "1", "too": "2"}) {
-			t.Errorf("%q: the others are %v", pair, headers)
-		}
-	}
-}
-
-func TestHistogramAggregation(t *testing.T) {
-	for value, want := range map[string]bool{"": false, "explicit_bucket_histogram": false, "Base2_Exponential_Bucket_Histogram": true} {
-		c := config.Default()
-		err := c.ApplyEnv(environment(map[string]string{"OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION": value}))
-		if err != nil || c.Export.OTLP.Exponential != want {
-			t.Errorf("%q: %t, %v", value, c.Export.OTLP.Exponential, err)
-		}
-	}
-}
-
 // A variable that cannot be used is named and left out; the others are applied.
 func TestApplyEnvErrors(t *testing.T) {
 	tests := []struct{ name, value, want string }{
@@ -178,12 +114,6 @@ func TestApplyEnvErrors(t *testing.T) {
 		{"OTEL_EXPORTER_OTLP_METRICS_COMPRESSION", "zstd", `OTEL_EXPORTER_OTLP_METRICS_COMPRESSION = "zstd": want "gzip" or "none"`},
 		{"OTEL_EXPORTER_OTLP_TIMEOUT", "0", `OTEL_EXPORTER_OTLP_TIMEOUT = "0": want milliseconds, from 1 to 600000`},
 		{"OTEL_EXPORTER_OTLP_INSECURE", "1", `OTEL_EXPORTER_OTLP_INSECURE = "1": want true or false`},
-		{"OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4318", `OTEL_EXPORTER_OTLP_ENDPOINT = "localhost:4318": want a URL such as "http://localhost:4318"`},
-		{"OTEL_EXPORTER_OTLP_ENDPOINT", "http://", `OTEL_EXPORTER_OTLP_ENDPOINT = "http://": want a URL such as "http://localhost:4318"`},
-		{"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "unix:///run/otel", `OTEL_EXPORTER_OTLP_METRICS_ENDPOINT = "unix:///run/otel": want a URL such as "http://localhost:4318"`},
-		{"OTEL_EXPORTER_OTLP_ENDPOINT", "http://me:hush@x", `OTEL_EXPORTER_OTLP_ENDPOINT has a user or password in it: put credentials into OTEL_EXPORTER_OTLP_HEADERS`},
-		{"OTEL_EXPORTER_OTLP_ENDPOINT", "http://me:hush@x:port", `OTEL_EXPORTER_OTLP_ENDPOINT has a user or password in it: put credentials into OTEL_EXPORTER_OTLP_HEADERS`},
-		{"OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", "sum", `OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION = "sum": want "explicit_bucket_histogram" or "base2_exponential_bucket_histogram"`},
 		{"OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "both", `OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE = "both": want "cumulative", "delta" or "lowmemory"`},
 		{"OTEL_RESOURCE_ATTRIBUTES", "a=1,b", `OTEL_RESOURCE_ATTRIBUTES = "a=1,b": want key=value pairs with commas between them, percent-encoded`},
 		{"OTEL_RESOURCE_ATTRIBUTES", "a=%zz", `OTEL_RESOURCE_ATTRIBUTES = "a=%zz": want key=value pairs with commas between them, percent-encoded`},

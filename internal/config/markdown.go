@@ -45,8 +45,8 @@ var variables = []struct{ names, effect string }{
 	{"OTEL_METRIC_EXPORT_INTERVAL", "`monitoring.interval_seconds`, in milliseconds."},
 	{"OTEL_METRIC_EXPORT_TIMEOUT", "How long one collection may take, in milliseconds; no key."},
 	{"OTEL_METRICS_EXPORTER", "`export.exporters`, as a list with commas; `logging` is `console`."},
-	{"OTEL_EXPORTER_OTLP_ENDPOINT", "`export.endpoint` and `export.insecure`. `/v1/metrics` is added for HTTP, but not to `OTEL_EXPORTER_OTLP_METRICS_ENDPOINT`."},
-	{"OTEL_EXPORTER_OTLP_HEADERS", "`export.headers`, all of them."},
+	{"OTEL_EXPORTER_OTLP_ENDPOINT", "`export.endpoint` and `export.insecure`. Read by the exporters: `/v1/metrics` is added for HTTP, but not to `OTEL_EXPORTER_OTLP_METRICS_ENDPOINT`."},
+	{"OTEL_EXPORTER_OTLP_HEADERS", "`export.headers`, all of them. Read by the exporters."},
 	{"OTEL_EXPORTER_OTLP_PROTOCOL", "`export.protocol`."},
 	{"OTEL_EXPORTER_OTLP_COMPRESSION", "`export.compression`."},
 	{"OTEL_EXPORTER_OTLP_TIMEOUT", "`export.timeout_seconds`, in milliseconds."},
@@ -55,7 +55,6 @@ var variables = []struct{ names, effect string }{
 	{"OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "`export.cert_file`."},
 	{"OTEL_EXPORTER_OTLP_CLIENT_KEY", "`export.key_file`."},
 	{"OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "`export.temporality`."},
-	{"OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", "`base2_exponential_bucket_histogram`: of histograms that no view says more of; no key."},
 	{"OTEL_SERVICE_NAME", "`resource.service_name`."},
 	{"OTEL_RESOURCE_ATTRIBUTES", "`[resource]`, attribute by attribute."},
 }

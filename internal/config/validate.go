@@ -96,7 +96,8 @@ func withScheme(endpoint string, insecure bool) string {
 }
 
 // URL returns the full URL of the endpoint, with scheme and, for HTTP, path. It
-// is "" where a variable holds the endpoint: see [OTLP.Metrics].
+// is "" where a variable holds the endpoint, which the exporters then read
+// themselves.
 func (o OTLP) URL() string {
 	if o.EndpointFromEnv {
 		return ""
@@ -117,19 +118,6 @@ func (o OTLP) URL() string {
 		u.Path = "/v1/metrics"
 	}
 	return u.String()
-}
-
-// Metrics returns the full URL that metrics go to over HTTP, and the headers that go
-// with them, whether files or variables say so.
-func (o OTLP) Metrics() (address string, headers map[string]string) {
-	address, headers = o.URL(), o.Headers
-	if o.EndpointFromEnv {
-		address = o.EnvURL
-	}
-	if o.HeadersFromEnv {
-		headers = o.EnvHeaders
-	}
-	return address, headers
 }
 
 // Exporters returns which exporters are to run; none: nil.

@@ -86,13 +86,6 @@ func (a *Answers) RoundTrip(request *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-// CloseIdleConnections is for [http.Client.CloseIdleConnections].
-func (a *Answers) CloseIdleConnections() {
-	if c, ok := a.next.(interface{ CloseIdleConnections() }); ok {
-		c.CloseIdleConnections()
-	}
-}
-
 // retryAfter is the time that a Retry-After header names, in seconds from now
 // or as a date; zero if it names none.
 func retryAfter(header string, now time.Time) time.Time {

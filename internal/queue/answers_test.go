@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetricgrpc"
+	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	collector "go.opentelemetry.io/proto/otlp/collector/metrics/v1"
@@ -17,7 +18,6 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"github.com/otelperf/otelperf-go/internal/otlp"
 	"github.com/otelperf/otelperf-go/internal/queue"
 	"github.com/otelperf/otelperf-go/internal/trial"
 )
@@ -101,11 +101,9 @@ func answering(t *testing.T, protocol, address string, own bool) sdkmetric.Expor
 		transport := &http.Transport{}
 		t.Cleanup(transport.CloseIdleConnections)
 		answers := queue.NewAnswers(transport)
-		c := otlp.Config{URL: "http://" + address, Client: &http.Client{Transport: answers}, Temporality: allDelta}
-		if own {
-			c.Pause = time.Millisecond
-		}
-		e, err := otlp.New(c)
+		e, err := otlpmetrichttp.New(t.Context(), otlpmetrichttp.WithEndpoint(address), otlpmetrichttp.WithInsecure(),
+			otlpmetrichttp.WithHTTPClient(&http.Client{Transport: answers}), otlpmetrichttp.WithTemporalitySelector(allDelta),
+			otlpmetrichttp.WithRetry(otlpmetrichttp.RetryConfig{Enabled: own, InitialInterval: time.Millisecond, MaxInterval: time.Millisecond, MaxElapsedTime: time.Minute}))
 		if err != nil {
 			t.Fatal(err)
 		}

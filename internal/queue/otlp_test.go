@@ -6,19 +6,18 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetricgrpc"
+	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	collector "go.opentelemetry.io/proto/otlp/collector/metrics/v1"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/otelperf/otelperf-go/internal/otlp"
 	"github.com/otelperf/otelperf-go/internal/queue"
 	"github.com/otelperf/otelperf-go/internal/trial"
 )
@@ -28,8 +27,6 @@ type backend struct {
 	collector.UnimplementedMetricsServiceServer
 	hold     chan struct{} // if set, answers wait until it is closed
 	received chan struct{} // if set, gets a token for each request
-
-	rejects int64 // points of each request, it says
 
 	mu   sync.Mutex
 	sums map[string]float64
@@ -53,11 +50,7 @@ func (b *backend) Export(_ context.Context, request *collector.ExportMetricsServ
 			}
 		}
 	}
-	response := new(collector.ExportMetricsServiceResponse)
-	if b.rejects > 0 {
-		response.PartialSuccess = &collector.ExportMetricsPartialSuccess{RejectedDataPoints: b.rejects, ErrorMessage: "too old"}
-	}
-	return response, nil
+	return &collector.ExportMetricsServiceResponse{}, nil
 }
 
 func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -70,16 +63,7 @@ func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	response, err := b.Export(r.Context(), &request)
-	if err == nil {
-		body, err = proto.Marshal(response)
-	}
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", "application/x-protobuf")
-	_, _ = w.Write(body)
+	_, _ = b.Export(r.Context(), &request)
 }
 
 func (b *backend) sum(name string) float64 {
@@ -120,9 +104,8 @@ var protocols = []protocol{
 	{
 		name: "http",
 		dial: func(t testing.TB, address string) sdkmetric.Exporter {
-			transport := &http.Transport{}
-			t.Cleanup(transport.CloseIdleConnections)
-			e, err := otlp.New(otlp.Config{URL: "http://" + address, Client: &http.Client{Transport: transport}, Temporality: allDelta})
+			e, err := otlpmetrichttp.New(t.Context(), otlpmetrichttp.WithEndpoint(address), otlpmetrichttp.WithInsecure(),
+				otlpmetrichttp.WithTemporalitySelector(allDelta), otlpmetrichttp.WithRetry(otlpmetrichttp.RetryConfig{Enabled: false}))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -262,22 +245,4 @@ func TestOTLPRefusedEndpointComesBack(t *testing.T) {
 			shutdown(t, e)
 		})
 	}
-}
-
-// What a backend rejects of a batch is counted, and the rest is not.
-func TestOTLPPartialSuccess(t *testing.T) {
-	forEachProtocol(t, func(t *testing.T, p protocol) {
-		b := &backend{sums: map[string]float64{}, rejects: 2}
-		l := listen(t, "127.0.0.1:0")
-		p.serve(t, l, b)
-		e := queue.New(p.dial(t, l.Addr().String()), queue.WithErrorHandler(func(error) {}))
-		give(t, e, delta("d", 1, 2, 3))
-		if err := e.ForceFlush(t.Context()); err == nil || !strings.Contains(err.Error(), "too old") {
-			t.Errorf("ForceFlush() = %v", err)
-		}
-		if s := e.Stats(); s.Exported != 1 || s.Dropped[queue.ReasonRejected] != 2 || e.Dropped() != 2 {
-			t.Errorf("exported %d, dropped %v; want one point exported and two rejected", s.Exported, s.Dropped)
-		}
-		_ = e.Shutdown(t.Context()) // which tells of it once more
-	})
 }

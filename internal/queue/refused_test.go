@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetricgrpc"
+	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	collector "go.opentelemetry.io/proto/otlp/collector/metrics/v1"
@@ -22,7 +23,6 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 
-	"github.com/otelperf/otelperf-go/internal/otlp"
 	"github.com/otelperf/otelperf-go/internal/queue"
 )
 
@@ -156,7 +156,8 @@ func TestOTLPRetryAfter(t *testing.T) {
 		server := httptest.NewServer(h)
 		t.Cleanup(server.Close)
 		answers := queue.NewAnswers(server.Client().Transport)
-		e, err := otlp.New(otlp.Config{URL: server.URL, Client: &http.Client{Transport: answers}, Temporality: allDelta})
+		e, err := otlpmetrichttp.New(t.Context(), otlpmetrichttp.WithEndpointURL(server.URL),
+			otlpmetrichttp.WithHTTPClient(&http.Client{Transport: answers}), otlpmetrichttp.WithTemporalitySelector(allDelta))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -248,8 +248,8 @@ func weigh(rm *metricdata.ResourceMetrics) (points, delta int) {
 }
 
 // partialSuccess reports whether err says nothing but that a backend took all
-// but some data points, and how many were rejected. The SDK's exporters' type for it
-// is internal to each of them, so it is known by its text, which all have in common.
+// but some data points, and how many were rejected. The exporters' own type for
+// it is internal to each of them, so it is known by its text.
 func partialSuccess(err error) (rejected int, ok bool) {
 	for ; err != nil; err = errors.Unwrap(err) {
 		text, isPartial := strings.CutPrefix(err.Error(), "OTLP partial success: ")

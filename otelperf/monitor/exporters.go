@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetricgrpc"
+	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp"
 	"go.opentelemetry.io/otel/exporters/stdout/stdoutmetric"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
@@ -21,7 +22,6 @@ import (
 	"google.golang.org/grpc/credentials"
 
 	"github.com/otelperf/otelperf-go/internal/config"
-	"github.com/otelperf/otelperf-go/internal/otlp"
 	"github.com/otelperf/otelperf-go/internal/queue"
 )
 
@@ -85,39 +85,37 @@ func newOTLP(ctx context.Context, o config.OTLP) (sdkmetric.Exporter, error) {
 	if o.Protocol == "grpc" {
 		return newGRPC(ctx, o, tlsConfig)
 	}
-	return newHTTP(o, tlsConfig)
-}
-
-func newHTTP(o config.OTLP, tlsConfig *tls.Config) (sdkmetric.Exporter, error) {
-	address, headers := o.Metrics()
-	if tlsConfig != nil && strings.HasPrefix(address, "http://") {
-		return nil, errors.New("the endpoint begins with http://, and there are TLS files: use https://, or drop the files")
+	opts := []otlpmetrichttp.Option{otlpmetrichttp.WithTemporalitySelector(temporality(o.Temporality))}
+	if u := o.URL(); u != "" {
+		opts = append(opts, otlpmetrichttp.WithEndpointURL(u))
 	}
-	c := otlp.Config{URL: address, Headers: headers, Gzip: o.Compression == "gzip", Temporality: temporality(o.Temporality)}
-	if o.Exponential {
-		c.Aggregation = exponential
+	if len(o.Headers) > 0 {
+		opts = append(opts, otlpmetrichttp.WithHeaders(o.Headers))
 	}
-	if o.Temporality == "cumulative" {
-		// The queue repeats what is safe to repeat of deltas too; this is what may have
-		// arrived.
-		c.Pause = otlp.DefaultPause
+	switch o.Compression {
+	case "gzip":
+		opts = append(opts, otlpmetrichttp.WithCompression(otlpmetrichttp.GzipCompression))
+	case "none":
+		opts = append(opts, otlpmetrichttp.WithCompression(otlpmetrichttp.NoCompression))
+	}
+	if tlsConfig != nil {
+		// The client below has it as well: here the exporter checks it.
+		opts = append(opts, otlpmetrichttp.WithTLSClientConfig(tlsConfig))
+	}
+	if o.Temporality != "cumulative" {
+		// The queue repeats what is safe to repeat; the exporter would also
+		// repeat what may have arrived.
+		opts = append(opts, otlpmetrichttp.WithRetry(otlpmetrichttp.RetryConfig{Enabled: false}))
 	}
 	answers := queue.NewAnswers(transport(tlsConfig))
-	c.Client = &http.Client{Transport: answers, Timeout: cmp.Or(o.Timeout, queue.DefaultTimeout)}
-	e, err := otlp.New(c)
+	opts = append(opts, otlpmetrichttp.WithHTTPClient(&http.Client{
+		Transport: answers, Timeout: cmp.Or(o.Timeout, queue.DefaultTimeout),
+	}))
+	e, err := otlpmetrichttp.New(ctx, opts...)
 	if err != nil {
 		return nil, err
 	}
 	return answers.Exporter(e), nil
-}
-
-// exponential is what OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION means
-// with base2_exponential_bucket_histogram.
-func exponential(k sdkmetric.InstrumentKind) sdkmetric.Aggregation {
-	if k == sdkmetric.InstrumentKindHistogram {
-		return sdkmetric.AggregationBase2ExponentialHistogram{MaxSize: 160, MaxScale: 20}
-	}
-	return sdkmetric.DefaultAggregationSelector(k)
 }
 
 // transport is what the exporter would use if it were not for the answers: it
