@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"unicode/utf8"
 
 	"go.opentelemetry.io/otel/attribute"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
@@ -49,12 +50,12 @@ var labelsPool = sync.Pool{New: func() any { return new(labels) }}
 
 // allowed says whether kv may be an additional attribute.
 func allowed(kv attribute.KeyValue) bool {
-	if kv.Key == "" || len(kv.Key) > maxLabelKey || reserved[kv.Key] {
+	if kv.Key == "" || len(kv.Key) > maxLabelKey || reserved[kv.Key] || !utf8.ValidString(string(kv.Key)) {
 		return false
 	}
 	switch kv.Value.Type() {
 	case attribute.STRING:
-		return len(kv.Value.AsString()) <= maxLabelString
+		return len(kv.Value.AsString()) <= maxLabelString && utf8.ValidString(kv.Value.AsString())
 	case attribute.BOOL, attribute.INT64, attribute.FLOAT64:
 		return true
 	}
@@ -155,7 +156,7 @@ func (l *labels) release() {
 // found a [Middleware].
 //
 // A request may have 8 additional attributes: booleans, numbers and strings of
-// up to 256 bytes, under keys of up to 128 bytes. A later value replaces an
+// up to 256 bytes of UTF-8, under keys of up to 128. A later value replaces an
 // earlier one. An attribute that is none of these, or whose key belongs to the
 // conventions' own attributes, is left out and counted in
 // otelperf.http.server.attributes.dropped. Attributes that come after the

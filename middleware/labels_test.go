@@ -73,6 +73,8 @@ func TestAttributesAreBounded(t *testing.T) {
 			attribute.String("", "no key"),
 			attribute.String(strings.Repeat("k", 129), "long key"),
 			attribute.String("long", strings.Repeat("v", 257)),
+			attribute.String("not UTF-8", "\xff"),
+			attribute.String("nor this: \xff", "x"),
 			attribute.StringSlice("slice", []string{"a"}),
 			attribute.KeyValue{Key: "invalid"},
 		)
@@ -87,8 +89,8 @@ func TestAttributesAreBounded(t *testing.T) {
 	if got := m.samples("http.server.request.duration"); got[0].attrs != want {
 		t.Errorf("got  %q\nwant %q", got[0].attrs, want)
 	}
-	if got := m.samples("otelperf.http.server.attributes.dropped"); len(got) != 1 || got[0].n != 17 {
-		t.Errorf("dropped %v, want 17", got)
+	if got := m.samples("otelperf.http.server.attributes.dropped"); len(got) != 1 || got[0].n != 19 {
+		t.Errorf("dropped %v, want 19", got)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"go.opentelemetry.io/otel/attribute"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
@@ -315,6 +316,37 @@ func TestLongValues(t *testing.T) {
 				t.Errorf("%s: %v, want at least %d", c.dropped, got, requests)
 			}
 		})
+	}
+}
+
+// TestOnlyUTF8 has a client, and a server, that make routes, templates, hosts and
+// attributes out of bytes that are none: OTLP would refuse all that is exported with them.
+func TestOnlyUTF8(t *testing.T) {
+	m := newMeter(t)
+	h := m.server(
+		middleware.WithRoute(func(r *http.Request) string { return r.URL.Path }),
+		middleware.WithAttributes(func(r *http.Request) []attribute.KeyValue {
+			return []attribute.KeyValue{attribute.String("agent", r.UserAgent()), attribute.Bool(r.UserAgent(), true)}
+		}),
+	).Handler(http.HandlerFunc(nothing))
+	r := maliciousRequest(0)
+	r.URL.Path = "/\xff"
+	r.Header.Set("User-Agent", "\xc3")
+	h.ServeHTTP(discard{make(http.Header)}, r)
+	tr := m.transport(answer(200, http.NoBody), middleware.WithURLTemplate(func(r *http.Request) string { return r.URL.Path }))
+	send(t, tr, &url.URL{Scheme: "http", Host: "\xff", Path: "/\xff"})
+	for _, metric := range []string{"http.server.request.duration", "http.client.request.duration"} {
+		s := m.samples(metric)
+		if len(s) != 1 || s[0].n != 1 || !utf8.ValidString(s[0].attrs) {
+			t.Errorf("%s: %+v", metric, s)
+		}
+	}
+	for metric, want := range map[string]int64{
+		"otelperf.http.server.routes.dropped": 1, "otelperf.http.server.attributes.dropped": 2, "otelperf.http.client.templates.dropped": 1,
+	} {
+		if got := m.samples(metric); len(got) != 1 || got[0].n != want {
+			t.Errorf("%s: %v, want %d", metric, got, want)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -189,7 +190,7 @@ func (t *nameTable) admit(name string) (string, bool) {
 	if kept, ok := t.names.lookup(name); ok {
 		return kept, true
 	}
-	if t.names.full(t.limit) {
+	if t.names.full(t.limit) || !utf8.ValidString(name) { // which OTLP could not carry
 		return "", false
 	}
 	name = strings.Clone(name)

@@ -16,6 +16,8 @@ import (
 	metricspb "go.opentelemetry.io/proto/otlp/metrics/v1"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/otelperf/otelperf-go/internal/wellformed"
 )
 
 // New returns an exporter that hands every collection to write as one line,
@@ -28,13 +30,17 @@ func New(ctx context.Context, write func(line []byte) error, temporality sdkmetr
 	if temporality == nil {
 		temporality = sdkmetric.CumulativeTemporalitySelector
 	}
-	return otlpmetrichttp.New(ctx,
+	e, err := otlpmetrichttp.New(ctx,
 		otlpmetrichttp.WithEndpointURL("http://file/v1/metrics"),
 		otlpmetrichttp.WithHTTPClient(&http.Client{Transport: &lines{write: write}}),
 		otlpmetrichttp.WithCompression(otlpmetrichttp.NoCompression),
 		otlpmetrichttp.WithRetry(otlpmetrichttp.RetryConfig{Enabled: false}),
 		otlpmetrichttp.WithTemporalitySelector(temporality),
 	)
+	if err != nil {
+		return nil, err
+	}
+	return wellformed.Exporter(e), nil
 }
 
 // lines is the transport to a function.

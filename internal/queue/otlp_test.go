@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -27,6 +28,8 @@ type backend struct {
 	collector.UnimplementedMetricsServiceServer
 	hold     chan struct{} // if set, answers wait until it is closed
 	received chan struct{} // if set, gets a token for each request
+
+	rejects int64 // points of each request, it says
 
 	mu   sync.Mutex
 	sums map[string]float64
@@ -50,7 +53,11 @@ func (b *backend) Export(_ context.Context, request *collector.ExportMetricsServ
 			}
 		}
 	}
-	return &collector.ExportMetricsServiceResponse{}, nil
+	response := new(collector.ExportMetricsServiceResponse)
+	if b.rejects > 0 {
+		response.PartialSuccess = &collector.ExportMetricsPartialSuccess{RejectedDataPoints: b.rejects, ErrorMessage: "too old"}
+	}
+	return response, nil
 }
 
 func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -63,7 +70,16 @@ func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	_, _ = b.Export(r.Context(), &request)
+	response, err := b.Export(r.Context(), &request)
+	if err == nil {
+		body, err = proto.Marshal(response)
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/x-protobuf")
+	_, _ = w.Write(body)
 }
 
 func (b *backend) sum(name string) float64 {
@@ -245,4 +261,22 @@ func TestOTLPRefusedEndpointComesBack(t *testing.T) {
 			shutdown(t, e)
 		})
 	}
+}
+
+// What a backend rejects of a batch is counted, and the rest is not.
+func TestOTLPPartialSuccess(t *testing.T) {
+	forEachProtocol(t, func(t *testing.T, p protocol) {
+		b := &backend{sums: map[string]float64{}, rejects: 2}
+		l := listen(t, "127.0.0.1:0")
+		p.serve(t, l, b)
+		e := queue.New(p.dial(t, l.Addr().String()), queue.WithErrorHandler(func(error) {}))
+		give(t, e, delta("d", 1, 2, 3))
+		if err := e.ForceFlush(t.Context()); err == nil || !strings.Contains(err.Error(), "too old") {
+			t.Errorf("ForceFlush() = %v", err)
+		}
+		if s := e.Stats(); s.Exported != 1 || s.Dropped[queue.ReasonRejected] != 2 || e.Dropped() != 2 {
+			t.Errorf("exported %d, dropped %v; want one point exported and two rejected", s.Exported, s.Dropped)
+		}
+		_ = e.Shutdown(t.Context()) // which tells of it once more
+	})
 }

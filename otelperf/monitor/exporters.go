@@ -23,6 +23,7 @@ import (
 
 	"github.com/otelperf/otelperf-go/internal/config"
 	"github.com/otelperf/otelperf-go/internal/queue"
+	"github.com/otelperf/otelperf-go/internal/wellformed"
 )
 
 // A namedExporter is an exporter and what errors and metrics call it.
@@ -115,7 +116,7 @@ func newOTLP(ctx context.Context, o config.OTLP) (sdkmetric.Exporter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return answers.Exporter(e), nil
+	return answers.Exporter(wellformed.Exporter(e)), nil
 }
 
 // transport is what the exporter would use if it were not for the answers: it
@@ -159,7 +160,7 @@ func newGRPC(ctx context.Context, o config.OTLP, tlsConfig *tls.Config) (sdkmetr
 	if err != nil {
 		return nil, err
 	}
-	return answers.Exporter(e), nil
+	return answers.Exporter(wellformed.Exporter(e)), nil
 }
 
 // clientTLS reads PEM files; nil if there are none.
