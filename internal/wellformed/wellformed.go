@@ -60,6 +60,17 @@ func Mended(rm *metricdata.ResourceMetrics) (mended *metricdata.ResourceMetrics,
 	return out, m.changed
 }
 
+// Text returns s with each byte that is no part of UTF-8 written out, as [Mended] does.
+func Text(s string) string { return new(mender).text(s) }
+
+// Attributes is Mended for attributes: it returns kvs itself if there is nothing to do.
+func Attributes(kvs []attribute.KeyValue) []attribute.KeyValue {
+	if mended := new(mender).keyValues(kvs); mended != nil {
+		return mended
+	}
+	return kvs
+}
+
 // A mender knows whether it had anything to do.
 type mender struct{ changed bool }
 

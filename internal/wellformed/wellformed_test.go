@@ -144,6 +144,20 @@ func TestMendedIsAnotherOrNone(t *testing.T) {
 	}
 }
 
+func TestAlone(t *testing.T) {
+	if got := wellformed.Text(bad); got != mended {
+		t.Errorf("Text = %q", got)
+	}
+	good, odd := attribute.String("k", "µ"), attribute.String(bad, bad)
+	kvs := []attribute.KeyValue{good, odd}
+	if got := wellformed.Attributes(kvs); got[0] != good || got[1] != attribute.String(mended, mended) || kvs[1] != odd {
+		t.Errorf("Attributes = %v, of %v", got, kvs)
+	}
+	if got := wellformed.Attributes(kvs[:1]); &got[0] != &kvs[0] {
+		t.Errorf("Attributes = %v, others", got)
+	}
+}
+
 // counting is an exporter that fails.
 type counting struct {
 	sdkmetric.Exporter

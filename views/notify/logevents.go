@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/log"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/otelperf/otelperf-go/internal/wellformed"
 	"github.com/otelperf/otelperf-go/views"
 )
 
@@ -77,8 +78,9 @@ func LogEvents(lp log.LoggerProvider) Sink {
 		r.SetObservedTimestamp(time.Now())
 		r.SetSeverity(severity)
 		r.SetSeverityText(a.Severity)
-		r.SetBody(attribute.StringValue(a.String()))
-		r.AddAttributes(eventAttributes(a)...)
+		// OTLP has no other texts than UTF-8, and an alert has to arrive.
+		r.SetBody(attribute.StringValue(wellformed.Text(a.String())))
+		r.AddAttributes(wellformed.Attributes(eventAttributes(a))...)
 		o := new(fate)
 		logger.Emit(context.WithValue(ctx, fateKey{}, o), r)
 		if o.err != nil {

@@ -1,14 +1,19 @@
 package notify_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
 	"math"
+	"net/http"
+	"net/http/httptest"
 	"sync"
 	"testing"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/exporters/otlp/otlplog/otlploghttp"
 	"go.opentelemetry.io/otel/log"
 	lognoop "go.opentelemetry.io/otel/log/noop"
 	sdklog "go.opentelemetry.io/otel/sdk/log"
@@ -44,6 +49,26 @@ func emit(t *testing.T, a views.Alert) sdklog.Record {
 		t.Fatalf("got %d records, want one", len(e.got))
 	}
 	return e.got[0]
+}
+
+// An alert about a group whose attributes are not UTF-8, and protobuf takes no other,
+// arrives by the SDK's exporter.
+func TestLogEventOfOddGroup(t *testing.T) {
+	var body []byte
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ = io.ReadAll(r.Body)
+	}))
+	defer server.Close()
+	e, err := otlploghttp.New(background(), otlploghttp.WithEndpointURL(server.URL))
+	check(t, err)
+	lp := sdklog.NewLoggerProvider(sdklog.WithProcessor(notify.NewLogProcessor(e)))
+	a := firing("search_ms")
+	a.Group = attribute.NewSet(attribute.String("caf\xe9", "caf\xe9"))
+	check(t, notify.LogEvents(lp)(background(), a))
+	check(t, lp.Shutdown(background()))
+	if n := bytes.Count(body, []byte(`caf\xe9`)); n < 2 {
+		t.Errorf("the group's name and value are %d times in %q", n, body)
+	}
 }
 
 func TestLogEventRecord(t *testing.T) {
