@@ -126,10 +126,11 @@
 // failed or not) with the method and the route _OTHER, a Transport 2. At most 500
 // routes or templates ([WithRouteLimit]) and, for a client, 100 hosts
 // ([WithHostLimit]) are told apart; the rest, what is longer than 512 bytes (a
-// host: 255), and routes and templates that are not UTF-8, which OTLP cannot carry, are
-// _OTHER. A request that finds no room is recorded all the same, and counted as dropped. A request may have 8 additional attributes;
-// [AddAttributes] says which. Nothing that is kept for good refers to a request's
-// own strings, so that no request's memory is kept with it.
+// host: 255), and routes and templates that are not UTF-8, which OTLP cannot carry,
+// are _OTHER. A request that finds no room is recorded all the same, and counted
+// as dropped. A request may have 8 additional attributes; [AddAttributes] says
+// which. Nothing that is kept for good refers to a request's own strings, so that
+// no request's memory is kept with it.
 //
 // # Writers and bodies
 //

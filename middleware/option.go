@@ -233,8 +233,8 @@ func WithServerAddresses(names ...string) Option {
 }
 
 // WithRouteLimit sets how many different values http.route (or url.template)
-// may have, 1 to 10000. Those past it, those of more than 512 bytes and
-// those that are not UTF-8, are recorded as _OTHER. The default is 500.
+// may have, 1 to 10000. Those past it, and those of more than 512 bytes or not in
+// UTF-8, are recorded as _OTHER. The default is 500.
 func WithRouteLimit(n int) Option {
 	return func(c *config) { c.limit(&c.routeLimit, "WithRouteLimit", n, 10_000) }
 }

@@ -42,21 +42,17 @@ func (e exporter) Export(ctx context.Context, rm *metricdata.ResourceMetrics) er
 // change rm; what needs no change the two have in common.
 func Mended(rm *metricdata.ResourceMetrics) (mended *metricdata.ResourceMetrics, changed bool) {
 	var m mender
-	out := &metricdata.ResourceMetrics{Resource: rm.Resource, ScopeMetrics: slices.Clone(rm.ScopeMetrics)}
+	out := &metricdata.ResourceMetrics{Resource: rm.Resource}
 	if schema, set := m.text(rm.Resource.SchemaURL()), m.set(*rm.Resource.Set()); m.changed {
 		out.Resource = resource.NewWithAttributes(schema, set.ToSlice()...)
 	}
-	for i := range out.ScopeMetrics {
-		sm := &out.ScopeMetrics[i]
+	out.ScopeMetrics = each(rm.ScopeMetrics, func(sm *metricdata.ScopeMetrics) {
 		sm.Scope.Name, sm.Scope.Version, sm.Scope.SchemaURL = m.text(sm.Scope.Name), m.text(sm.Scope.Version), m.text(sm.Scope.SchemaURL)
 		sm.Scope.Attributes = m.set(sm.Scope.Attributes)
-		sm.Metrics = slices.Clone(sm.Metrics)
-		for j := range sm.Metrics {
-			x := &sm.Metrics[j]
-			x.Name, x.Description, x.Unit = m.text(x.Name), m.text(x.Description), m.text(x.Unit)
-			x.Data = m.data(x.Data)
-		}
-	}
+		sm.Metrics = each(sm.Metrics, func(x *metricdata.Metrics) {
+			x.Name, x.Description, x.Unit, x.Data = m.text(x.Name), m.text(x.Description), m.text(x.Unit), m.data(x.Data)
+		})
+	})
 	return out, m.changed
 }
 
@@ -64,12 +60,7 @@ func Mended(rm *metricdata.ResourceMetrics) (mended *metricdata.ResourceMetrics,
 func Text(s string) string { return new(mender).text(s) }
 
 // Attributes is Mended for attributes: it returns kvs itself if there is nothing to do.
-func Attributes(kvs []attribute.KeyValue) []attribute.KeyValue {
-	if mended := new(mender).keyValues(kvs); mended != nil {
-		return mended
-	}
-	return kvs
-}
+func Attributes(kvs []attribute.KeyValue) []attribute.KeyValue { return new(mender).attributes(kvs) }
 
 // A mender knows whether it had anything to do.
 type mender struct{ changed bool }
@@ -93,22 +84,22 @@ func (m *mender) text(s string) string {
 }
 
 func (m *mender) set(s attribute.Set) attribute.Set {
-	kvs := s.ToSlice()
-	if mended := m.keyValues(kvs); mended != nil {
-		return attribute.NewSet(mended...)
+	var its mender
+	if kvs := its.attributes(s.ToSlice()); its.changed {
+		m.changed = true
+		return attribute.NewSet(kvs...)
 	}
 	return s
 }
 
-// keyValues returns nil if there is nothing to do.
-func (m *mender) keyValues(kvs []attribute.KeyValue) []attribute.KeyValue {
-	var each mender
-	out := make([]attribute.KeyValue, len(kvs))
-	for i, kv := range kvs {
-		out[i] = attribute.KeyValue{Key: attribute.Key(each.text(string(kv.Key))), Value: each.value(kv.Value)}
-	}
-	if !each.changed {
-		return nil
+// attributes returns kvs itself if there is nothing to do.
+func (m *mender) attributes(kvs []attribute.KeyValue) []attribute.KeyValue {
+	var its mender
+	out := each(kvs, func(kv *attribute.KeyValue) {
+		kv.Key, kv.Value = attribute.Key(its.text(string(kv.Key))), its.value(kv.Value)
+	})
+	if !its.changed {
+		return kvs
 	}
 	m.changed = true
 	return out
@@ -119,21 +110,11 @@ func (m *mender) value(v attribute.Value) attribute.Value {
 	case attribute.STRING:
 		return attribute.StringValue(m.text(v.AsString()))
 	case attribute.STRINGSLICE:
-		all := v.AsStringSlice() // a copy
-		for i := range all {
-			all[i] = m.text(all[i])
-		}
-		return attribute.StringSliceValue(all)
+		return attribute.StringSliceValue(each(v.AsStringSlice(), func(s *string) { *s = m.text(*s) }))
 	case attribute.SLICE:
-		all := slices.Clone(v.AsSlice())
-		for i := range all {
-			all[i] = m.value(all[i])
-		}
-		return attribute.SliceValue(all...)
+		return attribute.SliceValue(each(v.AsSlice(), func(v *attribute.Value) { *v = m.value(*v) })...)
 	case attribute.MAP:
-		if mended := m.keyValues(v.AsMap()); mended != nil {
-			return attribute.MapValue(mended...)
-		}
+		return attribute.MapValue(m.attributes(v.AsMap())...)
 	}
 	return v
 }
@@ -165,45 +146,39 @@ func (m *mender) data(data metricdata.Aggregation) metricdata.Aggregation {
 		a.DataPoints = exponentials(m, a.DataPoints)
 		return a
 	case metricdata.Summary:
-		a.DataPoints = slices.Clone(a.DataPoints)
-		for i := range a.DataPoints {
-			a.DataPoints[i].Attributes = m.set(a.DataPoints[i].Attributes)
-		}
+		a.DataPoints = each(a.DataPoints, func(p *metricdata.SummaryDataPoint) { p.Attributes = m.set(p.Attributes) })
 		return a
 	}
 	return data
 }
 
 func points[N int64 | float64](m *mender, all []metricdata.DataPoint[N]) []metricdata.DataPoint[N] {
-	all = slices.Clone(all)
-	for i := range all {
-		all[i].Attributes, all[i].Exemplars = m.set(all[i].Attributes), exemplars(m, all[i].Exemplars)
-	}
-	return all
+	return each(all, func(p *metricdata.DataPoint[N]) {
+		p.Attributes, p.Exemplars = m.set(p.Attributes), exemplars(m, p.Exemplars)
+	})
 }
 
 func histograms[N int64 | float64](m *mender, all []metricdata.HistogramDataPoint[N]) []metricdata.HistogramDataPoint[N] {
-	all = slices.Clone(all)
-	for i := range all {
-		all[i].Attributes, all[i].Exemplars = m.set(all[i].Attributes), exemplars(m, all[i].Exemplars)
-	}
-	return all
+	return each(all, func(p *metricdata.HistogramDataPoint[N]) {
+		p.Attributes, p.Exemplars = m.set(p.Attributes), exemplars(m, p.Exemplars)
+	})
 }
 
 func exponentials[N int64 | float64](m *mender, all []metricdata.ExponentialHistogramDataPoint[N]) []metricdata.ExponentialHistogramDataPoint[N] {
-	all = slices.Clone(all)
-	for i := range all {
-		all[i].Attributes, all[i].Exemplars = m.set(all[i].Attributes), exemplars(m, all[i].Exemplars)
-	}
-	return all
+	return each(all, func(p *metricdata.ExponentialHistogramDataPoint[N]) {
+		p.Attributes, p.Exemplars = m.set(p.Attributes), exemplars(m, p.Exemplars)
+	})
 }
 
 func exemplars[N int64 | float64](m *mender, all []metricdata.Exemplar[N]) []metricdata.Exemplar[N] {
+	return each(all, func(x *metricdata.Exemplar[N]) { x.FilteredAttributes = m.attributes(x.FilteredAttributes) })
+}
+
+// each returns a copy of all, each of which change has changed.
+func each[T any](all []T, change func(*T)) []T {
 	all = slices.Clone(all)
 	for i := range all {
-		if mended := m.keyValues(all[i].FilteredAttributes); mended != nil {
-			all[i].FilteredAttributes = mended
-		}
+		change(&all[i])
 	}
 	return all
 }

@@ -32,6 +32,9 @@
 //	otelperf.recorded.rate         1/s            the same
 //	otelperf.recorded.error_ratio  1              the same
 //
+// OTLP has no other texts than UTF-8. One that is none is exported with its odd bytes
+// written out, as \xe9; exporters of the program's own get it as it is.
+//
 // # Cardinality
 //
 // The names given to Record are those of the configuration, no others.
