@@ -21,7 +21,8 @@ import (
 	"github.com/otelperf/otelperf-go/internal/wellformed"
 )
 
-const bad, mended = "a\xffµ\xc3", `a\xffµ\xc3`
+// The replacement character is UTF-8 and stays.
+const bad, mended = "a\xffµ\uFFFD\xc3", `a\xffµ`+"\uFFFD"+`\xc3`
 
 type transport func(*http.Request) (*http.Response, error)
 
