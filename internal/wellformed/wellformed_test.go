@@ -22,7 +22,7 @@ import (
 )
 
 // The replacement character is UTF-8 and stays.
-const bad, mended = "a\xffµ\uFFFD\xc3", `a\xffµ`+"\uFFFD"+`\xc3`
+const bad, mended = "a\xffµ\uFFFD\xc3", `a\xffµ` + "\uFFFD" + `\xc3`
 
 type transport func(*http.Request) (*http.Response, error)
 
